@@ -1,0 +1,21 @@
+//! spanloom traces workflows: agents, LLM pipelines, any graph of steps.
+#![deny(missing_docs, unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::disallowed_methods
+    )
+)]
+
+mod id;
+
+pub use id::{IdError, SpanId, TraceId};
