@@ -17,5 +17,8 @@
 )]
 
 mod id;
+pub mod otlp;
+pub mod record;
+pub mod value;
 
 pub use id::{IdError, SpanId, TraceId};
