@@ -19,6 +19,9 @@
 mod id;
 pub mod otlp;
 pub mod record;
+mod usage;
 pub mod value;
+pub mod vocabulary;
 
 pub use id::{IdError, SpanId, TraceId};
+pub use usage::{Usage, UsageMode};
