@@ -89,6 +89,8 @@ pub const EXCEPTION_STACKTRACE: &str = "exception.stacktrace";
 pub const ERROR_TYPE: &str = "error.type";
 /// The end that a host gave, where it was before the start: nanoseconds as a text.
 pub const CLOCK_SUSPECT_END: &str = "spanloom.clock_suspect.end";
+/// How many values of the span were cut or left out of their attribute by a limit.
+pub const CUT: &str = "spanloom.cut";
 
 /// The GenAI operation of a kind of node; `None` for kinds that the conventions do not know.
 #[must_use]

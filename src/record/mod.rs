@@ -1,7 +1,13 @@
 //! The record stream: what a host program did, as bytes.
 //!
-//! A record is a small [envelope] around the bytes of an OTLP `Span` message.
+//! A record is a small [envelope] around the bytes of an OTLP `Span` message. The [`SpanBuilder`] writes one while its
+//! program runs. `docs/records.md` describes the layout byte by byte.
 
+mod builder;
 pub mod envelope;
+mod keys;
+mod limits;
 
+pub use builder::{Identity, Nested, Section, SpanBuilder, SpanRole, SpanStart};
 pub use envelope::{Record, RecordError, RecordKind, Records};
+pub use limits::Limits;

@@ -5,8 +5,12 @@
 //! works with every target, and nothing in between recurses or needs a tree in memory. [`Bounded`] stands between any
 //! source and any sink and holds the result within [`Bounds`].
 
+mod scalar;
 mod sink;
 mod tree;
 
+pub use scalar::ValueRef;
+pub(crate) use scalar::decimal;
 pub use sink::{Bounded, Bounds, Cuts, ValueSink};
+pub(crate) use sink::{cut_bytes, cut_chars};
 pub use tree::{Value, ValueBuilder};

@@ -1,0 +1,191 @@
+use super::*;
+use crate::otlp::any::AnyView;
+use crate::otlp::span::SpanView;
+use crate::record::{Record, Records};
+use crate::value::Value;
+
+fn start(name: &str) -> SpanStart<'_> {
+    SpanStart {
+        workflow: SpanId::from_u64(1),
+        trace_id: TraceId::from_halves(7, 8),
+        span_id: SpanId::from_u64(2),
+        parent_span_id: SpanId::from_u64(1),
+        parent_is_remote: false,
+        trace_flags: 0,
+        trace_state: "",
+        name,
+        span_kind: SpanKind::Internal,
+        node_kind: "",
+        role: SpanRole::Node,
+        start_unix_nano: 1_000,
+    }
+}
+
+fn record(bytes: &[u8]) -> (Record<'_>, SpanView<'_>) {
+    let mut records = Records::new(bytes);
+    let record = records.next().unwrap().unwrap();
+    assert!(records.next().is_none());
+    (record, SpanView::read(record.body).unwrap())
+}
+
+fn attributes(span: &SpanView<'_>) -> Value {
+    Value::Map(span.attributes().map(|(key, value)| (key.into(), value.to_value())).collect())
+}
+
+/// The field numbers of a message never go down: the order in which every encoder writes.
+fn assert_ascending(message: &[u8]) {
+    let mut fields = crate::otlp::wire::Fields::new(message);
+    let mut last = 0;
+    while let Some(field) = fields.next_field().unwrap() {
+        assert!(field.number >= last, "field {} behind {last}", field.number);
+        last = field.number;
+    }
+}
+
+#[test]
+fn a_span_reads_as_it_was_recorded() {
+    let mut builder = SpanBuilder::default();
+    for _ in 0..2 {
+        // The second time nothing of the first is left.
+        builder.start(&SpanStart { trace_state: "a=b", node_kind: "tool", ..start("weather") });
+        builder.attribute("city", "Paris");
+        builder.event(1_500, "asked", &[("attempt", 1.into())]);
+        builder.attribute("attempt", 1);
+        builder.attribute("ratio", 0.5);
+        builder.attribute("city", "Lyon, which is longer");
+        builder.attribute("cached", false);
+        builder.section(Section::Output, "temperature", 21);
+        builder.section(Section::Input, "city", "Paris");
+        builder.section(Section::Input, "city", "Lyon");
+        builder.usage(Usage { prompt: 3, completion: 4, ..Usage::default() });
+        builder.first_frame(1_600);
+        builder.first_frame(1_700);
+        builder.next("answer");
+        builder.next("answer");
+        let mut link = builder.open_link(TraceId::from_halves(1, 1), SpanId::from_u64(5), "", 0x101).unwrap();
+        link.attribute("why", |sink| sink.string("retry"));
+        link.close();
+        builder.status(StatusCode::Error, "no answer");
+        let bytes = builder.finish(2_000);
+        let (record, span) = record(bytes);
+        assert_eq!(record.kind, RecordKind::Finished);
+        assert_eq!((record.flags, record.revision, record.workflow), (flags::NODE, 1, SpanId::from_u64(1)));
+        assert_ascending(record.body);
+        assert_eq!((span.name, span.kind, span.trace_state), ("weather", 1, "a=b"));
+        assert_eq!((span.start_unix_nano, span.end_unix_nano, span.flags), (1_000, 2_000, 0x101));
+        assert_eq!((span.status(), span.status_message), (StatusCode::Error, "no answer"));
+        let expected = Value::from([
+            ("spanloom.kind", "tool".into()),
+            ("gen_ai.operation.name", "execute_tool".into()),
+            ("gen_ai.tool.name", "weather".into()),
+            ("city", "Lyon, which is longer".into()),
+            ("attempt", 1.into()),
+            ("ratio", 0.5.into()),
+            ("cached", false.into()),
+            ("spanloom.input", Value::from([("city", Value::from("Lyon"))])),
+            ("spanloom.output", Value::from([("temperature", Value::from(21))])),
+            ("spanloom.next", Value::Array(vec!["answer".into()])),
+            ("gen_ai.response.time_to_first_chunk", 6e-7.into()),
+            ("gen_ai.usage.input_tokens", 3.into()),
+            ("gen_ai.usage.output_tokens", 4.into()),
+        ]);
+        assert_eq!(attributes(&span), expected);
+        let events: Vec<_> = span.events().collect();
+        assert_eq!((events.len(), events[0].name, events[0].time_unix_nano), (1, "asked", 1_500));
+        assert_eq!(events[0].attributes().next(), Some(("attempt", AnyView::Int(1))));
+        let link = span.links().next().unwrap();
+        assert_eq!((link.span_id, link.flags), (SpanId::from_u64(5), 0x101));
+    }
+}
+
+#[test]
+fn a_started_record_is_the_span_so_far() {
+    let mut builder = SpanBuilder::default();
+    builder.start(&start("plan"));
+    builder.attribute("a", 1);
+    let mut out = vec![];
+    builder.write_started(&mut out);
+    let (record, span) = record(&out);
+    assert_eq!((record.kind, record.revision), (RecordKind::Started, 0));
+    assert_eq!((span.name, span.end_unix_nano, span.flags), ("plan", 0, 0x101));
+    assert_eq!(span.attribute("a"), Some(AnyView::Int(1)));
+    assert_ascending(record.body);
+}
+
+#[test]
+fn what_goes_over_the_limits_is_counted() {
+    let mut builder =
+        SpanBuilder::new(Limits { attributes: 2, events: 1, links: 1, value_length: 3, ..Limits::default() });
+    builder.start(&SpanStart { node_kind: "llm", ..start("x") });
+    builder.attribute("", 1);
+    for name in ["a", "b", "c", "d"] {
+        builder.attribute(name, "long text");
+    }
+    builder.attribute("a", "new");
+    for _ in 0..3 {
+        builder.event(1, "e", &[]);
+        if let Some(link) = builder.open_link(TraceId::NONE, SpanId::NONE, "", 0) {
+            link.close();
+        }
+    }
+    let (record, span) = record(builder.finish(1_000));
+    assert_eq!(record.flags, flags::NODE | flags::CUT);
+    assert_eq!((span.dropped_attributes, span.dropped_events, span.dropped_links), (3, 2, 2));
+    let kept: Vec<_> = span.attributes().collect();
+    let texts = [("spanloom.kind", "llm"), ("gen_ai.operation.name", "cha"), ("a", "new"), ("b", "lon")];
+    for (found, (key, text)) in kept.iter().zip(texts) {
+        assert_eq!(*found, (key, AnyView::String(text)));
+    }
+    assert_eq!(span.attribute("spanloom.cut"), Some(AnyView::Int(3)));
+}
+
+#[test]
+fn a_million_attributes_and_events_stay_within_the_limits() {
+    let mut builder = SpanBuilder::default();
+    builder.start(&start("x"));
+    for number in 0..1_000_000 {
+        builder.attribute(&format!("key-{number}"), number);
+        builder.event(1, "e", &[]);
+    }
+    let bytes = builder.finish(2_000).to_vec();
+    let (_, span) = record(&bytes);
+    assert_eq!((span.dropped_attributes, span.attributes().count()), (1_000_000 - 128, 128));
+    assert_eq!((span.dropped_events, span.events().count()), (1_000_000 - 128, 128));
+    assert!(bytes.len() < 10_000);
+}
+
+#[test]
+fn an_end_before_the_start_is_noted() {
+    let mut builder = SpanBuilder::default();
+    builder.start(&start("x"));
+    let (record, span) = record(builder.finish(999));
+    assert_eq!(record.flags, flags::NODE | flags::CLOCK_SUSPECT);
+    assert_eq!((span.start_unix_nano, span.end_unix_nano), (1_000, 1_000));
+    assert_eq!(span.attribute(key::CLOCK_SUSPECT_END), Some(AnyView::String("999")));
+}
+
+#[test]
+fn huge_values_and_keys_are_held_to_the_span_s_bytes() {
+    let mut builder =
+        SpanBuilder::new(Limits { value_length: usize::MAX, span_bytes: 10_000, ..Limits::default() });
+    builder.start(&start("x"));
+    builder.attribute("big", &*"é".repeat(50_000_000));
+    builder.attribute(&"k".repeat(65_536), 1);
+    builder.attribute("late", 1);
+    let (_, span) = record(builder.finish(2_000));
+    assert!(span.message.len() < 10_500, "{}", span.message.len());
+    assert_eq!(span.dropped_attributes, 2);
+    assert_eq!(span.attribute("spanloom.cut"), Some(AnyView::Int(1)));
+}
+
+#[test]
+fn ok_is_final_and_unset_changes_nothing() {
+    let mut builder = SpanBuilder::default();
+    builder.start(&start("x"));
+    builder.status(StatusCode::Error, "first");
+    builder.status(StatusCode::Unset, "");
+    builder.status(StatusCode::Ok, "ignored");
+    builder.status(StatusCode::Error, "late");
+    let (_, span) = record(builder.finish(2_000));
+    assert_eq!((span.status(), span.status_message), (StatusCode::Ok, ""));
+}

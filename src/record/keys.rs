@@ -1,0 +1,106 @@
+//! Which keys a list of key-value pairs has, and where.
+
+use core::ops::Range;
+
+use crate::otlp::wire::{Fields, take_varint};
+
+/// Where the attributes of a span stand, by their keys.
+///
+/// A span has few attributes, so a plain list of hashes is searched from end to end: that is faster than any table up to
+/// far more keys than the limits allow.
+#[derive(Debug, Default)]
+pub(super) struct KeyIndex {
+    hashes: Vec<u32>,
+    places: Vec<u32>,
+}
+
+impl KeyIndex {
+    pub(super) fn clear(&mut self) {
+        self.hashes.clear();
+        self.places.clear();
+    }
+
+    /// Notes that the pair with this key starts at `place`.
+    #[inline]
+    pub(super) fn add(&mut self, key: &str, place: usize) {
+        self.hashes.push(key_hash(key.as_bytes()));
+        self.places.push(u32::try_from(place).unwrap_or(u32::MAX));
+    }
+
+    /// The index of the pair with this key.
+    #[inline]
+    pub(super) fn find(&self, out: &[u8], key: &str) -> Option<usize> {
+        let hash = key_hash(key.as_bytes());
+        let mut from = 0;
+        while let Some(found) = self.hashes.iter().skip(from).position(|known| *known == hash) {
+            let index = from + found;
+            if self.key_at(index, out) == Some(key.as_bytes()) {
+                return Some(index);
+            }
+            from = index + 1;
+        }
+        None
+    }
+
+    /// The key of a pair, read from the pair itself.
+    fn key_at<'a>(&self, index: usize, out: &'a [u8]) -> Option<&'a [u8]> {
+        let (_, pair) = pair_at(out, *self.places.get(index)? as usize)?;
+        Fields::new(pair).next_field().ok()??.bytes().ok()
+    }
+
+    /// Where a pair stands, tag and length included.
+    pub(super) fn range(&self, index: usize, out: &[u8]) -> Option<Range<usize>> {
+        let start = *self.places.get(index)? as usize;
+        pair_at(out, start).map(|(end, _)| start..end)
+    }
+
+    /// Notes that the pair at `start` went from `old` bytes to `new`: what stands behind it has moved.
+    pub(super) fn shift(&mut self, start: usize, old: usize, new: usize) {
+        for place in &mut self.places {
+            if *place as usize > start {
+                *place = u32::try_from(*place as usize + new - old).unwrap_or(u32::MAX);
+            }
+        }
+    }
+}
+
+/// The end of the length-delimited field that starts at `start`, and its content.
+fn pair_at(out: &[u8], start: usize) -> Option<(usize, &[u8])> {
+    let mut rest = out.get(start..)?;
+    take_varint(&mut rest).ok()?;
+    let length = usize::try_from(take_varint(&mut rest).ok()?).ok()?;
+    let content = rest.get(..length)?;
+    Some((out.len() - rest.len() + length, content))
+}
+
+/// Where the pair with this key stands among the pairs from `from` on.
+pub(super) fn find_key_value(out: &[u8], from: usize, number: u32, key: &str) -> Option<Range<usize>> {
+    let mut start = from;
+    while start < out.len() {
+        let (end, pair) = pair_at(out, start)?;
+        let first = Fields::new(pair).next_field().ok().flatten();
+        if first.is_some_and(|field| field.number == 1 && field.bytes() == Ok(key.as_bytes())) && number > 0 {
+            return Some(start..end);
+        }
+        start = end;
+    }
+    None
+}
+
+/// A number that differs for most different keys: the length and the first and last eight bytes, mixed.
+#[inline]
+pub(super) fn key_hash(key: &[u8]) -> u32 {
+    let (first, last) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => {
+            let mut bytes = [0; 8];
+            for (place, byte) in bytes.iter_mut().zip(key) {
+                *place = *byte;
+            }
+            (u64::from_le_bytes(bytes), 0)
+        }
+    };
+    let mixed =
+        (first ^ last.rotate_left(29) ^ ((key.len() as u64) << 56)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    u32::try_from(mixed >> 32).unwrap_or(0)
+}
