@@ -67,6 +67,9 @@ fn header_value() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    // Contexts at their limits are large: fewer cases keep the test quick.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn what_is_injected_is_extracted(context in any_context()) {
         let mut headers: Vec<(String, String)> = Vec::new();

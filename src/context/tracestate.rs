@@ -313,6 +313,13 @@ mod tests {
     }
 
     #[test]
+    fn clones_share_the_text() {
+        let state: TraceState = "a=1".parse().unwrap();
+        assert_eq!(state.clone().as_str().as_ptr(), state.as_str().as_ptr());
+        assert_eq!(size_of::<TraceState>(), size_of::<&str>());
+    }
+
+    #[test]
     fn too_long_lists_lose_long_members_then_the_right_end() {
         let member = |key: &str, chars: usize| format!("{key}={}", "v".repeat(chars - key.len() - 1));
         let keys = |text: &str| {
