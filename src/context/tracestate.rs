@@ -367,6 +367,14 @@ mod tests {
         let mut state: TraceState = format!("a={},b=2", "v".repeat(256)).parse().unwrap();
         state.insert("c", &"w".repeat(256)).unwrap();
         assert_eq!(state.iter().map(|(key, _)| key).collect::<String>(), "cb");
+        // 512 characters in all are kept, 513 are not: the comma counts.
+        for (value, kept) in [(122, "cab"), (123, "ca")] {
+            let text = format!("a={},b={}", "v".repeat(126), "v".repeat(value));
+            let mut state: TraceState = text.parse().unwrap();
+            state.insert("c", &"w".repeat(256)).unwrap();
+            assert_eq!(state.iter().map(|(key, _)| key).collect::<String>(), kept);
+        }
+
         let before = state.clone();
         let key = "k".repeat(256);
         assert_eq!(state.insert(&key, &"v".repeat(256)), Err(TraceStateError::TooLong));
