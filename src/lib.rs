@@ -16,6 +16,7 @@
     )
 )]
 
+pub mod context;
 mod id;
 pub mod otlp;
 pub mod record;
