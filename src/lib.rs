@@ -17,6 +17,7 @@
 )]
 
 mod id;
+pub mod json;
 pub mod otlp;
 pub mod record;
 mod usage;
