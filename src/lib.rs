@@ -20,9 +20,11 @@ mod id;
 pub mod json;
 pub mod otlp;
 pub mod record;
+mod sid;
 mod usage;
 pub mod value;
 pub mod vocabulary;
 
 pub use id::{IdError, SpanId, TraceId};
+pub use sid::{Sid, SidConfig, SidError, SidGenerator};
 pub use usage::{Usage, UsageMode};
