@@ -18,12 +18,15 @@
 
 pub mod context;
 mod id;
+pub mod json;
 pub mod otlp;
 pub mod record;
 pub mod sample;
+mod sid;
 mod usage;
 pub mod value;
 pub mod vocabulary;
 
 pub use id::{IdError, SpanId, TraceId};
+pub use sid::{Sid, SidConfig, SidError, SidGenerator};
 pub use usage::{Usage, UsageMode};
