@@ -11,6 +11,7 @@
 mod read;
 mod write;
 
+pub(crate) use read::{Event, Events};
 pub use read::{Expected, JsonError, MAX_DEPTH, read, read_within};
 pub use write::{Style, Writer};
 
