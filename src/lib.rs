@@ -17,8 +17,11 @@
 )]
 
 pub mod context;
+pub mod host;
 mod id;
 pub mod json;
+#[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+pub mod native;
 pub mod otlp;
 pub mod record;
 pub mod sample;
@@ -30,3 +33,9 @@ pub mod vocabulary;
 pub use id::{IdError, SpanId, TraceId};
 pub use sid::{Sid, SidConfig, SidError, SidGenerator};
 pub use usage::{Usage, UsageMode};
+
+#[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+pub use native::{
+    FileSink, Ledger, Loom, LoomBuilder, MemorySink, Node, NodeBuilder, Outgoing, Receipt, RecordSink, Span,
+    Workflow, WorkflowBuilder,
+};
