@@ -27,7 +27,8 @@ fn outline(sink: &MemorySink) -> Vec<(String, String, usize)> {
     sink.each_span(|span| {
         spans.push((span.span_id, span.parent_span_id, span.name.to_owned(), span.attributes().count()));
     });
-    let name_of = |id: SpanId| spans.iter().find(|span| span.0 == id).map_or(String::new(), |span| span.2.clone());
+    let name_of =
+        |id: SpanId| spans.iter().find(|span| span.0 == id).map_or(String::new(), |span| span.2.clone());
     spans.iter().map(|span| (span.2.clone(), name_of(span.1), span.3)).collect()
 }
 
@@ -47,7 +48,10 @@ fn a_workflow_reaches_the_sink_as_a_tree() {
     assert_eq!((receipt.delivered, receipt.pending, receipt.dropped), (3, 0, 0));
     let names = |name: &str, parent: &str, attributes| (name.to_owned(), parent.to_owned(), attributes);
     // app, user and span_version on each; kind, operation and name on the root; question, answer, status number
-    assert_eq!(outline(&sink), [names("inner", "plan", 4), names("plan", "answer", 8), names("answer", "", 9)]);
+    assert_eq!(
+        outline(&sink),
+        [names("inner", "plan", 4), names("plan", "answer", 8), names("answer", "", 9)]
+    );
 }
 
 #[test]
@@ -108,7 +112,10 @@ fn unsampled_runs_cost_no_records_and_pass_their_context_on() {
 #[test]
 fn a_disabled_loom_passes_the_caller_s_context_on() {
     let loom = Loom::builder().disabled(true).build();
-    let headers = vec![("traceparent".to_owned(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned())];
+    let headers = vec![(
+        "traceparent".to_owned(),
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned(),
+    )];
     let run = loom.workflow("w").parent(&loom.extract(&headers)).start();
     let mut out: Vec<(String, String)> = Vec::new();
     loom.inject(&run.node("n").start().context(), &mut out);

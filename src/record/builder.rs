@@ -14,17 +14,17 @@
 //! A builder is used again and again; its buffers keep their room, so a span costs no allocation.
 
 use super::envelope::{ENVELOPE_LEN, RecordKind, flags, write_envelope};
-use super::keys::{KeyIndex, find_key_value};
+use super::keys::{KeyIndex, find_key_value, key_hash};
 use super::limits::Limits;
+use super::nested::{Nested, put_count};
+use super::pairs::{put_pair, put_pair_head, put_told};
 use crate::id::{SpanId, TraceId};
-use crate::otlp::any::AnyWriter;
 use crate::otlp::span::{SpanKind, StatusCode, field};
 use crate::otlp::wire::{
-    bytes_field_len, close_message, open_message, put_bytes_field, put_fixed32_field, put_fixed64_field,
-    put_varint, put_varint_field,
+    bytes_field_len, close_message, open_message, put_bytes_field, put_fixed64_field, put_varint_field,
 };
 use crate::usage::{Usage, UsageMode};
-use crate::value::{Bounded, ValueRef, ValueSink, cut_bytes, cut_chars, decimal};
+use crate::value::{ValueRef, ValueSink, cut_bytes, cut_chars, decimal};
 use crate::vocabulary as key;
 
 /// The W3C flag "sampled".
@@ -288,31 +288,34 @@ impl SpanBuilder {
 
     /// Sets an attribute to what `tell` tells.
     pub fn attribute_told(&mut self, name: &str, tell: impl FnOnce(&mut dyn ValueSink)) {
-        let existing = self.keys.find(&self.out, name);
+        let hash = key_hash(name.as_bytes());
+        let existing = self.keys.find(&self.out, name, hash);
         if existing.is_none() && !self.admits(name) {
             return;
         }
         let bounds = self.limits.bounds(self.room());
         self.scratch.clear();
         self.cut += put_told(&mut self.scratch, field::ATTRIBUTES, name, bounds, tell);
-        self.place_scratch(existing, name);
+        self.place_scratch(existing, hash);
     }
 
     #[inline]
     fn put_limited(&mut self, name: &str, value: ValueRef<'_>) {
-        if let Some(existing) = self.keys.find(&self.out, name) {
+        let hash = key_hash(name.as_bytes());
+        if let Some(existing) = self.keys.find(&self.out, name, hash) {
             self.replace(existing, name, value);
         } else if self.admits(name) {
-            self.append(name, value);
+            self.append(name, hash, value);
         }
     }
 
     /// Sets an attribute of the vocabulary, which no limit leaves out.
     fn put_own(&mut self, name: &str, value: ValueRef<'_>) {
-        if let Some(existing) = self.keys.find(&self.out, name) {
+        let hash = key_hash(name.as_bytes());
+        if let Some(existing) = self.keys.find(&self.out, name, hash) {
             self.replace(existing, name, value);
         } else {
-            self.append(name, value);
+            self.append(name, hash, value);
         }
     }
 
@@ -339,10 +342,9 @@ impl SpanBuilder {
     }
 
     #[inline]
-    fn append(&mut self, name: &str, value: ValueRef<'_>) {
-        self.keys.add(name, self.out.len());
-        let bounds =
-            self.limits.bounds(self.limits.span_bytes.saturating_sub(self.out.len() + self.events.len()));
+    fn append(&mut self, name: &str, hash: u32, value: ValueRef<'_>) {
+        self.keys.add(hash, self.out.len());
+        let bounds = self.limits.bounds(self.room());
         self.cut += put_pair(&mut self.out, field::ATTRIBUTES, name, value, bounds);
     }
 
@@ -351,11 +353,11 @@ impl SpanBuilder {
         let bounds = self.limits.bounds(self.room());
         self.scratch.clear();
         self.cut += put_pair(&mut self.scratch, field::ATTRIBUTES, name, value, bounds);
-        self.place_scratch(Some(existing), name);
+        self.place_scratch(Some(existing), 0);
     }
 
     /// Puts the attribute in `scratch` where the key stands already, else at the end.
-    fn place_scratch(&mut self, existing: Option<usize>, name: &str) {
+    fn place_scratch(&mut self, existing: Option<usize>, hash: u32) {
         match existing.and_then(|index| self.keys.range(index, &self.out)) {
             Some(range) => {
                 let (old, new) = (range.len(), self.scratch.len());
@@ -364,7 +366,7 @@ impl SpanBuilder {
                 self.keys.shift(start, old, new);
             }
             None => {
-                self.keys.add(name, self.out.len());
+                self.keys.add(hash, self.out.len());
                 self.out.append(&mut self.scratch);
             }
         }
@@ -581,13 +583,13 @@ impl SpanBuilder {
             out.extend_from_slice(&self.links);
         }
         put_count(out, field::DROPPED_LINKS, self.dropped_links);
-        if self.status != StatusCode::Unset {
+        if self.has_extras && !self.status_message.is_empty() {
             let start = open_message(out, field::STATUS);
-            if self.has_extras && !self.status_message.is_empty() {
-                put_bytes_field(out, 2, self.status_message.as_bytes());
-            }
+            put_bytes_field(out, 2, self.status_message.as_bytes());
             put_varint_field(out, 3, self.status as u64);
             close_message(out, start);
+        } else if self.status != StatusCode::Unset {
+            out.extend_from_slice(&[0x7a, 2, 0x18, self.status as u8]);
         }
         put_span_flags(out, self.head.span_flags);
         let kind = match self.head.role {
@@ -650,74 +652,14 @@ impl SpanBuilder {
 
     /// Sets an attribute to an array (5) or a map (6) whose content is encoded already.
     fn put_list(&mut self, name: &str, any_field: u32, list: &[u8]) {
-        let existing = self.keys.find(&self.out, name);
+        let hash = key_hash(name.as_bytes());
+        let existing = self.keys.find(&self.out, name, hash);
         let value = bytes_field_len(any_field, list.len());
         self.scratch.clear();
         let out = &mut self.scratch;
         put_pair_head(out, field::ATTRIBUTES, name, value);
         put_bytes_field(out, any_field, list);
-        self.place_scratch(existing, name);
-    }
-}
-
-/// An event or a link that is being written.
-#[derive(Debug)]
-pub struct Nested<'b> {
-    out: &'b mut Vec<u8>,
-    cut: &'b mut u32,
-    limits: &'b Limits,
-    room: usize,
-    /// Where the message starts.
-    start: usize,
-    /// Where its attributes start.
-    attributes: usize,
-    /// Field number of its attributes.
-    number: u32,
-    count: u32,
-    dropped: u32,
-    /// The flags that a link ends with.
-    flags: Option<u32>,
-}
-
-impl Nested<'_> {
-    /// Adds an attribute; a second value of the same key takes the place of the first.
-    pub fn attribute(&mut self, name: &str, tell: impl FnOnce(&mut dyn ValueSink)) {
-        let existing = find_key_value(self.out, self.attributes, self.number, name);
-        let full = existing.is_none() && self.count >= self.limits.nested_attributes;
-        let used = self.out.len() - self.start;
-        let room = self.room.saturating_sub(used);
-        if full || name.is_empty() || name.len() > self.limits.key_length || name.len() + 32 > room {
-            self.dropped += 1;
-            return;
-        }
-        match existing {
-            Some(range) => {
-                let mut pair = Vec::new();
-                *self.cut += put_told(&mut pair, self.number, name, self.limits.bounds(room), tell);
-                self.out.splice(range, pair);
-            }
-            None => {
-                self.count += 1;
-                *self.cut += put_told(self.out, self.number, name, self.limits.bounds(room), tell);
-            }
-        }
-    }
-
-    /// Ends the event or link.
-    #[inline]
-    pub fn close(self) {
-        put_count(self.out, self.number + 1, self.dropped);
-        if let Some(link_flags) = self.flags.filter(|flags| *flags != 0) {
-            put_fixed32_field(self.out, 6, link_flags);
-        }
-        close_message(self.out, self.start);
-    }
-}
-
-#[inline]
-fn put_count(out: &mut Vec<u8>, number: u32, count: u32) {
-    if count > 0 {
-        put_varint_field(out, number, count.into());
+        self.place_scratch(existing, hash);
     }
 }
 
@@ -731,99 +673,6 @@ fn put_span_flags(out: &mut Vec<u8>, span_flags: u32) {
 #[expect(clippy::cast_precision_loss, reason = "durations have far fewer than 53 bits of nanoseconds")]
 fn seconds(nanos: u64) -> f64 {
     nanos as f64 / 1e9
-}
-
-/// Appends a key-value pair; gives how many values were cut.
-#[inline]
-fn put_pair(
-    out: &mut Vec<u8>,
-    number: u32,
-    name: &str,
-    value: ValueRef<'_>,
-    bounds: crate::value::Bounds,
-) -> u32 {
-    match value {
-        ValueRef::Str(text) => {
-            let kept = if text.len() > bounds.text.min(bounds.bytes) {
-                cut_bytes(cut_chars(text, bounds.text), bounds.bytes)
-            } else {
-                text
-            };
-            put_text_pair(out, number, name, kept.as_bytes());
-            u32::from(kept.len() < text.len())
-        }
-        ValueRef::Int(value) => {
-            let bits = value.cast_unsigned();
-            let length = 1 + crate::otlp::wire::varint_len(bits);
-            put_pair_head(out, number, name, length);
-            out.push(0x18);
-            put_varint(out, bits);
-            0
-        }
-        ValueRef::Double(value) => {
-            put_pair_head(out, number, name, 9);
-            put_fixed64_field(out, 4, value.to_bits());
-            0
-        }
-        ValueRef::Bool(value) => {
-            put_pair_head(out, number, name, 2);
-            out.extend_from_slice(&[0x10, value.into()]);
-            0
-        }
-        ValueRef::Null | ValueRef::Large(_) | ValueRef::Bytes(_) | ValueRef::Value(_) => {
-            put_told(out, number, name, bounds, |sink| value.tell(sink))
-        }
-    }
-}
-
-/// Appends the tag, lengths and key of a pair, and the tag and length of its value.
-#[inline]
-fn put_pair_head(out: &mut Vec<u8>, number: u32, name: &str, value: usize) {
-    let pair = bytes_field_len(1, name.len()) + bytes_field_len(2, value);
-    let tag = number << 3 | 2;
-    match (u8::try_from(tag), u8::try_from(pair), u8::try_from(name.len()), u8::try_from(value)) {
-        (Ok(tag), Ok(pair @ ..0x80), Ok(key), Ok(value)) => {
-            out.extend_from_slice(&[tag, pair, 0x0a, key]);
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(&[0x12, value]);
-        }
-        _ => {
-            put_varint(out, tag.into());
-            put_varint(out, pair as u64);
-            put_bytes_field(out, 1, name.as_bytes());
-            out.push(0x12);
-            put_varint(out, value as u64);
-        }
-    }
-}
-
-#[inline]
-fn put_text_pair(out: &mut Vec<u8>, number: u32, name: &str, text: &[u8]) {
-    out.reserve(name.len() + text.len() + 32);
-    put_pair_head(out, number, name, bytes_field_len(1, text.len()));
-    out.push(0x0a);
-    put_varint(out, text.len() as u64);
-    out.extend_from_slice(text);
-}
-
-/// Appends a key-value pair whose value `tell` tells; gives how many values were cut.
-fn put_told(
-    out: &mut Vec<u8>,
-    number: u32,
-    name: &str,
-    bounds: crate::value::Bounds,
-    tell: impl FnOnce(&mut dyn ValueSink),
-) -> u32 {
-    let pair = open_message(out, number);
-    put_bytes_field(out, 1, name.as_bytes());
-    let value = open_message(out, 2);
-    let mut writer = AnyWriter::new(out);
-    let mut bounded = Bounded::new(&mut writer, bounds);
-    tell(&mut bounded);
-    let cuts = bounded.cuts();
-    close_message(out, value);
-    close_message(out, pair);
-    cuts.deep.saturating_add(cuts.left_out).saturating_add(cuts.shortened)
 }
 
 #[cfg(test)]

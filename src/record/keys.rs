@@ -10,55 +10,57 @@ use crate::otlp::wire::{Fields, take_varint};
 /// far more keys than the limits allow.
 #[derive(Debug, Default)]
 pub(super) struct KeyIndex {
-    hashes: Vec<u32>,
-    places: Vec<u32>,
+    places: Vec<Place>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    hash: u32,
+    /// Where the pair starts.
+    start: u32,
 }
 
 impl KeyIndex {
+    #[inline]
     pub(super) fn clear(&mut self) {
-        self.hashes.clear();
         self.places.clear();
     }
 
-    /// Notes that the pair with this key starts at `place`.
+    /// Notes that the pair with the key of this hash starts at `start`.
     #[inline]
-    pub(super) fn add(&mut self, key: &str, place: usize) {
-        self.hashes.push(key_hash(key.as_bytes()));
-        self.places.push(u32::try_from(place).unwrap_or(u32::MAX));
+    pub(super) fn add(&mut self, hash: u32, start: usize) {
+        self.places.push(Place { hash, start: u32::try_from(start).unwrap_or(u32::MAX) });
     }
 
-    /// The index of the pair with this key.
+    /// The index of the pair with this key, whose hash is `hash`.
     #[inline]
-    pub(super) fn find(&self, out: &[u8], key: &str) -> Option<usize> {
-        let hash = key_hash(key.as_bytes());
-        let mut from = 0;
-        while let Some(found) = self.hashes.iter().skip(from).position(|known| *known == hash) {
-            let index = from + found;
-            if self.key_at(index, out) == Some(key.as_bytes()) {
+    pub(super) fn find(&self, out: &[u8], key: &str, hash: u32) -> Option<usize> {
+        for (index, place) in self.places.iter().enumerate() {
+            if place.hash == hash && self.key_at(index, out) == Some(key.as_bytes()) {
                 return Some(index);
             }
-            from = index + 1;
         }
         None
     }
 
     /// The key of a pair, read from the pair itself.
+    #[cold]
     fn key_at<'a>(&self, index: usize, out: &'a [u8]) -> Option<&'a [u8]> {
-        let (_, pair) = pair_at(out, *self.places.get(index)? as usize)?;
+        let (_, pair) = pair_at(out, self.places.get(index)?.start as usize)?;
         Fields::new(pair).next_field().ok()??.bytes().ok()
     }
 
     /// Where a pair stands, tag and length included.
     pub(super) fn range(&self, index: usize, out: &[u8]) -> Option<Range<usize>> {
-        let start = *self.places.get(index)? as usize;
+        let start = self.places.get(index)?.start as usize;
         pair_at(out, start).map(|(end, _)| start..end)
     }
 
     /// Notes that the pair at `start` went from `old` bytes to `new`: what stands behind it has moved.
     pub(super) fn shift(&mut self, start: usize, old: usize, new: usize) {
         for place in &mut self.places {
-            if *place as usize > start {
-                *place = u32::try_from(*place as usize + new - old).unwrap_or(u32::MAX);
+            if place.start as usize > start {
+                place.start = u32::try_from(place.start as usize + new - old).unwrap_or(u32::MAX);
             }
         }
     }
@@ -102,5 +104,6 @@ pub(super) fn key_hash(key: &[u8]) -> u32 {
     };
     let mixed =
         (first ^ last.rotate_left(29) ^ ((key.len() as u64) << 56)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    u32::try_from(mixed >> 32).unwrap_or(0)
+    let [a, b, c, d, ..] = mixed.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }

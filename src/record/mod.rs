@@ -9,8 +9,11 @@ mod host;
 mod keys;
 pub mod layout;
 mod limits;
+mod nested;
+mod pairs;
 
-pub use builder::{Identity, Nested, Section, SpanBuilder, SpanRole, SpanStart};
+pub use builder::{Identity, Section, SpanBuilder, SpanRole, SpanStart};
 pub use envelope::{Record, RecordError, RecordKind, Records};
 pub use host::{Ingest, IngestCounts};
 pub use limits::Limits;
+pub use nested::Nested;
