@@ -26,6 +26,7 @@ mod sid;
 mod usage;
 pub mod value;
 pub mod vocabulary;
+pub mod workflow;
 
 pub use id::{IdError, SpanId, TraceId};
 pub use sid::{Sid, SidConfig, SidError, SidGenerator};
