@@ -19,6 +19,9 @@
 pub mod context;
 mod id;
 pub mod json;
+#[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+pub mod native;
+pub mod offload;
 pub mod otlp;
 pub mod record;
 pub mod sample;
