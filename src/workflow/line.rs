@@ -31,6 +31,16 @@ impl Level {
             Self::Error => "ERROR",
         }
     }
+
+    /// The attribute in which an event has the text of such a line.
+    pub(crate) const fn event_key(self) -> &'static str {
+        match self {
+            Self::Debug => "DEBUG LOG",
+            Self::Info => crate::vocabulary::INFO_LOG,
+            Self::Warn => "WARN LOG",
+            Self::Error => crate::vocabulary::ERROR_LOG,
+        }
+    }
 }
 
 /// A log line, taken apart.

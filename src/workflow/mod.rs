@@ -9,15 +9,20 @@
 //! spans, ours or foreign ones.
 
 mod fields;
+mod foreign;
+mod from_spans;
 mod line;
 mod node;
 mod parts;
 mod stream;
+mod to_spans;
 mod trace;
 
 pub use fields::LogError;
+pub use from_spans::from_spans;
 pub use line::{Level, LogLine};
 pub use node::{NodeAbout, NodeData, NodeLog};
 pub use parts::{Entries, Number, Status, TokenUsage, put_entry, uuid4_hex};
 pub use stream::WorkflowLog;
+pub use to_spans::{SpanOptions, to_records, to_spans};
 pub use trace::{LOG_VERSION, NodeTraceLog, TraceAbout};
