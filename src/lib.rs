@@ -22,6 +22,7 @@ mod id;
 pub mod json;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub mod native;
+pub mod offload;
 pub mod otlp;
 pub mod record;
 pub mod sample;
@@ -29,6 +30,7 @@ mod sid;
 mod usage;
 pub mod value;
 pub mod vocabulary;
+pub mod workflow;
 
 pub use id::{IdError, SpanId, TraceId};
 pub use sid::{Sid, SidConfig, SidError, SidGenerator};
