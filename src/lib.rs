@@ -20,6 +20,7 @@ pub mod context;
 mod id;
 pub mod otlp;
 pub mod record;
+pub mod redact;
 pub mod sample;
 mod usage;
 pub mod value;
