@@ -25,6 +25,7 @@ pub mod native;
 pub mod offload;
 pub mod otlp;
 pub mod record;
+pub mod redact;
 pub mod sample;
 mod sid;
 mod usage;
