@@ -19,6 +19,7 @@
 pub mod context;
 mod id;
 pub mod json;
+pub mod loom;
 pub mod otlp;
 pub mod record;
 pub mod sample;
