@@ -7,7 +7,9 @@ use super::tally::Misuse;
 use super::woven::{NONE, Node, NodeIndex, Why, Woven, following};
 use crate::otlp::any::{AnyView, KeyValues};
 use crate::otlp::span::{SpanView, StatusCode, field};
-use crate::otlp::wire::{close_message, open_message, put_bytes_field, put_fixed64_field, put_varint_field};
+use crate::otlp::wire::{
+    Fields, close_message, open_message, put_bytes_field, put_fixed64_field, put_varint_field,
+};
 use crate::record::envelope::flags as record_flags;
 use crate::usage::{Usage, UsageMode};
 use crate::vocabulary as key;
@@ -286,6 +288,7 @@ fn nanos(seconds: f64) -> Option<u64> {
 /// From the leaves up: sums usage and ends what has no end.
 fn close_from_below(woven: &mut Woven, unended: Unended, now: u64) {
     let order = reading_order(woven);
+    let mut scratch = Vec::new();
     let root_end = woven.nodes.first().filter(|root| woven.rooted && !is_open(root)).map(|root| root.end);
     let mut below = vec![(Usage::default(), None::<u64>); woven.nodes.len()];
     for &index in order.iter().rev() {
@@ -303,7 +306,7 @@ fn close_from_below(woven: &mut Woven, unended: Unended, now: u64) {
                 Unended::Keep => node.end = now.max(node.start),
                 Unended::Abandon => {
                     node.end = last_below.or(root_end).unwrap_or(now).max(node.start);
-                    abandon(node, &mut woven.bytes);
+                    abandon(node, &mut woven.bytes, &mut scratch);
                 }
             }
         }
@@ -325,25 +328,59 @@ fn is_open(node: &Node) -> bool {
 }
 
 /// Makes the record of a node's start into one of its end.
-fn abandon(node: &mut Node, bytes: &mut Vec<u8>) {
-    let at = bytes.len();
-    bytes.extend_from_within(node.body.at..node.body.at.saturating_add(node.body.len).min(at));
-    // Of a field that stands twice the last one counts.
-    put_fixed64_field(bytes, field::END, node.end);
-    let status = open_message(bytes, field::STATUS);
-    put_bytes_field(bytes, 2, b"abandoned");
-    put_varint_field(bytes, 3, StatusCode::Error as u64);
-    close_message(bytes, status);
-    node.body = Piece { at, len: bytes.len() - at };
+fn abandon(node: &mut Node, bytes: &mut Vec<u8>, scratch: &mut Vec<u8>) {
+    scratch.clear();
+    let texts = [&mut node.name, &mut node.kind];
+    write_ended(node.body.of(bytes), node.end, texts, scratch);
+    node.body = Piece { at: bytes.len(), len: scratch.len() };
+    bytes.extend_from_slice(scratch);
     node.status = StatusCode::Error;
     node.record_flags |= record_flags::ABANDONED;
     node.flags = node.flags.without(NodeFlags::IN_PROGRESS) | NodeFlags::ABANDONED;
 }
 
+/// Copies a span with another end and the status of abandoned ones, both at the places where encoders put them.
+/// `texts` are places in the span, which may move.
+fn write_ended(body: &[u8], end: u64, mut texts: [&mut Piece; 2], out: &mut Vec<u8>) {
+    let old = texts.each_ref().map(|text| **text);
+    let mut fields = Fields::new(body);
+    let (mut end_written, mut status_written) = (false, false);
+    loop {
+        let rest = fields.rest();
+        let next = fields.next_field().ok().flatten();
+        let number = next.map_or(u32::MAX, |found| found.number);
+        if number > field::END && !core::mem::replace(&mut end_written, true) {
+            put_fixed64_field(out, field::END, end);
+        }
+        if number > field::STATUS && !core::mem::replace(&mut status_written, true) {
+            let status = open_message(out, field::STATUS);
+            put_bytes_field(out, 2, b"abandoned");
+            put_varint_field(out, 3, StatusCode::Error as u64);
+            close_message(out, status);
+        }
+        if next.is_none() {
+            return;
+        }
+        if number == field::END || number == field::STATUS {
+            continue;
+        }
+        let from = body.len() - rest.len();
+        let to = body.len() - fields.rest().len();
+        for (text, old) in texts.iter_mut().zip(old) {
+            if (from..to).contains(&old.at) {
+                text.at = old.at - from + out.len();
+            }
+        }
+        out.extend_from_slice(body.get(from..to).unwrap_or_default());
+    }
+}
+
 /// Sets the marks that come of comparing a node with its parent, the root and the clock.
 fn mark(woven: &mut Woven, now: u64) {
     let unended = |node: &Node| is_open(node) || node.flags.contains(NodeFlags::ABANDONED);
-    let closed = woven.nodes.first().filter(|root| woven.rooted && !unended(root)).map(|root| root.end);
+    // A trace may well go on when its first root is done; a workflow is over with it.
+    let has_close = woven.rooted && woven.key.workflow.is_valid();
+    let closed = woven.nodes.first().filter(|root| has_close && !unended(root)).map(|root| root.end);
     let mut marks = Vec::with_capacity(woven.nodes.len());
     for (index, node) in woven.nodes.iter().enumerate() {
         let parent = woven.nodes.get(node.parent as usize);
