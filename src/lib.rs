@@ -23,6 +23,7 @@ pub mod json;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub mod native;
 pub mod offload;
+pub mod loom;
 pub mod otlp;
 pub mod record;
 pub mod redact;
