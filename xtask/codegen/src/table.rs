@@ -6,10 +6,10 @@ pub struct Group {
     pub rows: &'static [(&'static str, u64)],
 }
 
-/// The rows of a group, named as the constants are.
+/// The rows of a group: constants of one module, under the names they have there.
 macro_rules! rows {
-    ($($path:ident)::+ { $($name:ident),+ $(,)? }) => {
-        &[$((stringify!($name), $($path)::+::$name as u64)),+]
+    ($module:ident { $($name:ident),+ $(,)? }) => {
+        &[$((stringify!($name), $module::$name as u64)),+]
     };
 }
 
