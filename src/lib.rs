@@ -16,6 +16,11 @@
     )
 )]
 
+// The same tests run natively, in Node and in Chromium: see tests/on-wasm.
+#[cfg(all(test, target_arch = "wasm32", target_os = "unknown"))]
+#[macro_use]
+extern crate spanloom_on_wasm;
+
 pub mod context;
 mod id;
 pub mod json;

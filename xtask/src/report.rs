@@ -53,6 +53,7 @@ impl Report {
                 Err(reason) => return (Outcome::Skipped(format!("{reason:#}")), None),
             };
             match command(tool).and_then(|mut command| run_tests(&mut command)) {
+                Ok((true, Counts { passed: 0, failed: 0, .. })) => (Outcome::Failed("ran no tests".to_owned()), None),
                 Ok((true, counts)) if counts.failed == 0 => (Outcome::Passed, Some(counts)),
                 Ok((_, counts)) => (Outcome::Failed("see above".to_owned()), Some(counts)),
                 Err(error) => (Outcome::Failed(format!("{error:#}")), None),
@@ -161,8 +162,9 @@ mod tests {
         let mut report = Report::default();
         report.tests("dies early", || Ok(()), |()| shell("exit 3"));
         report.tests("lies", || Ok(()), |()| shell("echo '1 passed, 1 failed, 0 skipped'"));
+        report.tests("has nothing to run", || Ok(()), |()| shell("exit 0"));
         report.check_with("breaks", || Ok(()), |()| bail!("broken"));
-        assert!(report.table().ends_with("\n1 passed, 3 failed, 0 skipped"), "{}", report.table());
+        assert!(report.table().ends_with("\n1 passed, 4 failed, 0 skipped"), "{}", report.table());
         assert_eq!(report.finish(), ExitCode::from(1));
     }
 }

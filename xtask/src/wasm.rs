@@ -115,7 +115,7 @@ pub fn build(module: Module) -> Result<()> {
 }
 
 fn compile(module: Module, toolchain: &Toolchain) -> Result<PathBuf> {
-    run(toolchain.cargo("build").args(["--profile", "wasm", "--lib", "--package", module.package()]))?;
+    run(toolchain.cargo_build_small().args(["--profile", "wasm", "--lib", "--package", module.package()]))?;
     let name = module.package().replace('-', "_");
     let file = toolchain.target_dir().join(TARGET).join("wasm").join(format!("{name}.wasm"));
     file.is_file().then_some(file).with_context(|| format!("{} has made no module", module.package()))
