@@ -38,9 +38,8 @@ fn update() -> Result<()> {
     static DONE: OnceLock<bool> = OnceLock::new();
     ensure!(paths::program("apt-get").is_some(), "this machine has no apt-get");
     ensure!(output(program("id").arg("-u"))?.trim() == "0", "only root can install Debian packages");
-    let done = *DONE.get_or_init(|| {
-        run(program("apt-get").args(["update", "--quiet"]).stdout(Stdio::null())).is_ok()
-    });
+    let done = *DONE
+        .get_or_init(|| run(program("apt-get").args(["update", "--quiet"]).stdout(Stdio::null())).is_ok());
     ensure!(done, "apt-get update failed");
     Ok(())
 }

@@ -39,7 +39,8 @@ pub fn command(mut args: Args) -> Result<ExitCode> {
 }
 
 fn targets() -> Result<Vec<String>> {
-    output(&mut cargo(&["+nightly", "--version"])).context("install a nightly: rustup toolchain install nightly")?;
+    output(&mut cargo(&["+nightly", "--version"]))
+        .context("install a nightly: rustup toolchain install nightly")?;
     let listed = output(&mut cargo(&["+nightly", "fuzz", "list"]))
         .context("install cargo-fuzz: cargo install cargo-fuzz --version =0.13.2")?;
     Ok(listed.lines().map(str::to_owned).collect())

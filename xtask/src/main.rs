@@ -36,12 +36,37 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
-    Command { name: "setup", summary: "install what tests and builds need", help: setup::HELP, run: setup::command },
-    Command { name: "demo", summary: "trace an agent workflow and show it", help: demo::HELP, run: demo::command },
-    Command { name: "test", summary: "run everything this machine can run", help: test::HELP, run: test::command },
-    Command { name: "ci", summary: "style, docs, licences, sizes, then test", help: ci::HELP, run: ci::command },
+    Command {
+        name: "setup",
+        summary: "install what tests and builds need",
+        help: setup::HELP,
+        run: setup::command,
+    },
+    Command {
+        name: "demo",
+        summary: "trace an agent workflow and show it",
+        help: demo::HELP,
+        run: demo::command,
+    },
+    Command {
+        name: "test",
+        summary: "run everything this machine can run",
+        help: test::HELP,
+        run: test::command,
+    },
+    Command {
+        name: "ci",
+        summary: "style, docs, licences, sizes, then test",
+        help: ci::HELP,
+        run: ci::command,
+    },
     Command { name: "wasm", summary: "build the wasm modules", help: wasm::HELP, run: wasm::command },
-    Command { name: "codegen", summary: "write the files made from Rust", help: codegen::HELP, run: codegen::command },
+    Command {
+        name: "codegen",
+        summary: "write the files made from Rust",
+        help: codegen::HELP,
+        run: codegen::command,
+    },
     Command { name: "bench", summary: "measure against the peers", help: bench::HELP, run: bench::command },
     Command { name: "size", summary: "print and check module sizes", help: size::HELP, run: size::command },
     Command { name: "fuzz", summary: "run the fuzz targets", help: fuzz::HELP, run: fuzz::command },

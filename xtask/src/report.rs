@@ -53,7 +53,9 @@ impl Report {
                 Err(reason) => return (Outcome::Skipped(format!("{reason:#}")), None),
             };
             match command(tool).and_then(|mut command| run_tests(&mut command)) {
-                Ok((true, Counts { passed: 0, failed: 0, .. })) => (Outcome::Failed("ran no tests".to_owned()), None),
+                Ok((true, Counts { passed: 0, failed: 0, .. })) => {
+                    (Outcome::Failed("ran no tests".to_owned()), None)
+                }
                 Ok((true, counts)) if counts.failed == 0 => (Outcome::Passed, Some(counts)),
                 Ok((_, counts)) => (Outcome::Failed("see above".to_owned()), Some(counts)),
                 Err(error) => (Outcome::Failed(format!("{error:#}")), None),
@@ -98,11 +100,15 @@ impl Report {
 
     fn table(&self) -> String {
         let width = self.0.iter().map(|step| step.name.len()).max().unwrap_or(0);
-        let mut text = format!("{:<width$}  {:>7}  {:>7}  {:>7}  {:>7}\n", "step", "passed", "failed", "skipped", "seconds");
+        let mut text = format!(
+            "{:<width$}  {:>7}  {:>7}  {:>7}  {:>7}\n",
+            "step", "passed", "failed", "skipped", "seconds"
+        );
         for step in &self.0 {
             let Counts { passed, failed, skipped } = step.totals();
             let seconds = step.took.as_secs_f32();
-            let _ = write!(text, "{:<width$}  {passed:>7}  {failed:>7}  {skipped:>7}  {seconds:>7.1}", step.name);
+            let _ =
+                write!(text, "{:<width$}  {passed:>7}  {failed:>7}  {skipped:>7}  {seconds:>7.1}", step.name);
             match &step.outcome {
                 Outcome::Passed => {}
                 Outcome::Failed(why) => text.push_str(&format!("  FAILED ({})", first_line(why))),

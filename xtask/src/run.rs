@@ -112,7 +112,10 @@ mod tests {
     fn result_lines_are_understood() {
         let rows = [
             ("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out", Some((3, 0, 1))),
-            ("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 filtered out; finished in 0.1s", Some((3, 2, 0))),
+            (
+                "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 filtered out; finished in 0.1s",
+                Some((3, 2, 0)),
+            ),
             ("200 passed, 1 failed, 0 skipped", Some((200, 1, 0))),
             ("200 cases, 200 passed", None),
             ("test id::tests::round_trip ... ok", None),

@@ -31,7 +31,11 @@ const TOOLS: &[Tool] = &[
     Tool { name: "wasm-opt", serves: "wasm modules", ensure: || place(tools::wasm_opt()) },
     Tool { name: "python", serves: "vectors in Python", ensure: || place(tools::python()) },
     Tool { name: "chromium", serves: "wasm tests in a browser", ensure: || place(tools::chromedriver()) },
-    Tool { name: "wasm-bindgen-test-runner", serves: "wasm tests", ensure: || place(tools::wasm_test_runner()) },
+    Tool {
+        name: "wasm-bindgen-test-runner",
+        serves: "wasm tests",
+        ensure: || place(tools::wasm_test_runner()),
+    },
     Tool { name: "cargo-deny", serves: "licences (ci)", ensure: || place(tools::cargo_deny()) },
     Tool { name: "valgrind", serves: "instruction counts (bench)", ensure: || place(tools::valgrind()) },
 ];
@@ -48,7 +52,10 @@ pub fn command(args: Args) -> Result<ExitCode> {
             Ok(place) => println!("have     {:<26} {place}", tool.name),
             Err(reason) => {
                 missing += 1;
-                println!("MISSING  {:<26} {reason:#}\n         skipped without it: {}", tool.name, tool.serves);
+                println!(
+                    "MISSING  {:<26} {reason:#}\n         skipped without it: {}",
+                    tool.name, tool.serves
+                );
             }
         }
     }

@@ -61,7 +61,8 @@ fn check_budget(now: &Snapshot) -> Result<()> {
 }
 
 fn compare(file: &Path, now: &Snapshot) -> Result<()> {
-    let text = fs::read_to_string(file).with_context(|| format!("{SNAPSHOT} is missing: write it with --bless"))?;
+    let text =
+        fs::read_to_string(file).with_context(|| format!("{SNAPSHOT} is missing: write it with --bless"))?;
     let committed = snapshot::parse(&text).with_context(|| format!("cannot read {SNAPSHOT}"))?;
     let found = snapshot::differences(&committed, now);
     if found.is_empty() {

@@ -65,8 +65,11 @@ pub fn differences(committed: &Snapshot, now: &Snapshot) -> Vec<String> {
             found.push(format!("{} is new", sizes.module));
             continue;
         };
-        let rows =
-            [("raw", before.raw, sizes.raw), ("gzip", before.gzip, sizes.gzip), ("brotli", before.brotli, sizes.brotli)];
+        let rows = [
+            ("raw", before.raw, sizes.raw),
+            ("gzip", before.gzip, sizes.gzip),
+            ("brotli", before.brotli, sizes.brotli),
+        ];
         for (kind, before, after) in rows {
             if before.abs_diff(after) * 100 > before {
                 found.push(format!("{} {kind}: {before} is committed, {after} is built", sizes.module));

@@ -63,7 +63,8 @@ pub fn python() -> Result<PathBuf> {
 fn make_environment(home: &Path) -> Result<()> {
     let make = || run(program("python3").args(["-m", "venv", "--clear"]).arg(home));
     make().or_else(|first| {
-        apt::ensure_installed(&["python3-venv"]).map_err(|error| anyhow!("{first:#}; python3-venv: {error:#}"))?;
+        apt::ensure_installed(&["python3-venv"])
+            .map_err(|error| anyhow!("{first:#}; python3-venv: {error:#}"))?;
         make()
     })
 }
@@ -98,7 +99,8 @@ pub fn cargo_deny() -> Result<PathBuf> {
 fn from_crate(package: &str, name: &str, version: &str) -> Result<PathBuf> {
     let program_file = paths::tools().join("bin").join(name);
     let is_right = || {
-        output(program(&program_file).arg("--version")).is_ok_and(|text| text.split_whitespace().any(|w| w == version))
+        output(program(&program_file).arg("--version"))
+            .is_ok_and(|text| text.split_whitespace().any(|w| w == version))
     };
     if !is_right() {
         println!("install  {package} {version} (takes some minutes)");

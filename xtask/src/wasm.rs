@@ -105,8 +105,9 @@ pub fn build(module: Module) -> Result<()> {
             check_imports(&shipped)
         }
         Module::Js => {
-            let glue = ["bindgen".as_ref(), compiled.as_os_str(), paths::js_out().into_os_string().as_os_str()]
-                .map(std::ffi::OsStr::to_owned);
+            let glue =
+                ["bindgen".as_ref(), compiled.as_os_str(), paths::js_out().into_os_string().as_os_str()]
+                    .map(std::ffi::OsStr::to_owned);
             run(inspect().args(glue))?;
             shrink(&wasm_opt, &shipped, &with_names)?;
             strip(&wasm_opt, &with_names, &shipped)

@@ -37,7 +37,8 @@ mod tests {
 
     #[test]
     fn javascript_gets_frozen_objects() {
-        let wanted = "\n/** Kinds. */\nexport const Kind = Object.freeze({\n  OPENED: 1,\n  CLOSED: 4,\n});\n";
+        let wanted =
+            "\n/** Kinds. */\nexport const Kind = Object.freeze({\n  OPENED: 1,\n  CLOSED: 4,\n});\n";
         assert!(javascript(GROUPS).ends_with(wanted), "{}", javascript(GROUPS));
     }
 

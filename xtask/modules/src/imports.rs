@@ -26,7 +26,8 @@ mod tests {
     use super::*;
 
     /// `(module (import "env" "now" (func)) (import "env" "log" (func)))`
-    const MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x15\x02\x03env\x03now\0\0\x03env\x03log\0\0";
+    const MODULE: &[u8] =
+        b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x15\x02\x03env\x03now\0\0\x03env\x03log\0\0";
 
     #[test]
     fn what_the_list_does_not_name_is_found() {
