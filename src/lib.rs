@@ -35,3 +35,8 @@ pub mod vocabulary;
 pub use id::{IdError, SpanId, TraceId};
 pub use sid::{Sid, SidConfig, SidError, SidGenerator};
 pub use usage::{Usage, UsageMode};
+
+/// Holds the examples of the README to what is there.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

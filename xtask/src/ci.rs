@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::args::Args;
 use crate::codegen;
@@ -42,6 +42,6 @@ pub fn command(args: Args) -> Result<ExitCode> {
 /// cargo-deny with the database at hand.
 fn advisories() -> Result<std::path::PathBuf> {
     let deny = tools::cargo_deny()?;
-    output(program(&deny).args(["fetch", "db"]))?;
+    output(program(&deny).args(["fetch", "db"])).context("the database cannot be fetched")?;
     Ok(deny)
 }

@@ -136,8 +136,9 @@ impl Step {
     }
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// What fits behind a row; the whole text stands where the step ran.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(80).collect()
 }
 
 #[cfg(test)]

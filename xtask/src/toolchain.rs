@@ -107,8 +107,8 @@ impl Toolchain {
 
     /// `cargo build` for the modules that are shipped.
     ///
-    /// Where the standard library is built anyway, a panic becomes a bare trap: its messages, which no host could
-    /// read, are a tenth of the plain module.
+    /// Where the standard library is built anyway, a panic becomes a bare trap: no host could read its message, and
+    /// what formats messages is some 6 kB.
     pub fn cargo_build_small(&self) -> Command {
         let mut cargo = self.cargo("build");
         if let Self::Debian { .. } = self {

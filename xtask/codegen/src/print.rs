@@ -11,7 +11,7 @@ pub fn javascript(groups: &[Group]) -> String {
     for Group { name, doc, rows } in groups {
         let _ = writeln!(text, "\n/** {doc} */\nexport const {name} = Object.freeze({{");
         for (name, value) in *rows {
-            let _ = writeln!(text, "  {name}: {value},");
+            let _ = writeln!(text, "  {}: {value},", upper_case(name));
         }
         text.push_str("});\n");
     }
@@ -23,8 +23,21 @@ pub fn python(groups: &[Group]) -> String {
     for Group { name, doc, rows } in groups {
         let _ = writeln!(text, "\n\nclass {name}:\n    \"\"\"{doc}\"\"\"\n");
         for (name, value) in *rows {
-            let _ = writeln!(text, "    {name} = {value}");
+            let _ = writeln!(text, "    {} = {value}", upper_case(name));
         }
+    }
+    text
+}
+
+/// Constants are in upper case in both languages, variants of Rust enums are not.
+fn upper_case(name: &str) -> String {
+    let is_variant = name.contains(|c: char| c.is_ascii_lowercase());
+    let mut text = String::new();
+    for (at, letter) in name.char_indices() {
+        if is_variant && at > 0 && letter.is_ascii_uppercase() {
+            text.push('_');
+        }
+        text.push(letter.to_ascii_uppercase());
     }
     text
 }
@@ -33,18 +46,19 @@ pub fn python(groups: &[Group]) -> String {
 mod tests {
     use super::*;
 
-    const GROUPS: &[Group] = &[Group { name: "Kind", doc: "Kinds.", rows: &[("OPENED", 1), ("CLOSED", 4)] }];
+    const GROUPS: &[Group] =
+        &[Group { name: "Kind", doc: "Kinds.", rows: &[("JustOpened", 1), ("IS_CLOSED", 4)] }];
 
     #[test]
     fn javascript_gets_frozen_objects() {
         let wanted =
-            "\n/** Kinds. */\nexport const Kind = Object.freeze({\n  OPENED: 1,\n  CLOSED: 4,\n});\n";
+            "\n/** Kinds. */\nexport const Kind = Object.freeze({\n  JUST_OPENED: 1,\n  IS_CLOSED: 4,\n});\n";
         assert!(javascript(GROUPS).ends_with(wanted), "{}", javascript(GROUPS));
     }
 
     #[test]
     fn python_gets_classes() {
-        let wanted = "\n\nclass Kind:\n    \"\"\"Kinds.\"\"\"\n\n    OPENED = 1\n    CLOSED = 4\n";
+        let wanted = "\n\nclass Kind:\n    \"\"\"Kinds.\"\"\"\n\n    JUST_OPENED = 1\n    IS_CLOSED = 4\n";
         assert!(python(GROUPS).ends_with(wanted), "{}", python(GROUPS));
     }
 }

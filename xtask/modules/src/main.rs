@@ -29,6 +29,8 @@ fn main() -> Result<()> {
 fn bindgen(module: &Path, dir: &Path) -> Result<()> {
     let mut bindgen = Bindgen::new();
     bindgen.input_path(module).web(true)?.typescript(true).omit_default_module_path(true);
+    // `parts` makes names readable in its own way.
+    bindgen.demangle(false);
     bindgen.generate(dir).with_context(|| format!("wasm-bindgen on {}", module.display()))
 }
 
