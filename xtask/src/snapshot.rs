@@ -1,6 +1,7 @@
 //! The committed sizes: a line per module, behind it the largest parts for the reader of a diff.
 //!
 //! ```text
+//! # Written by ...
 //! toolchain debian 1.96.0
 //! abi raw 1000 gzip 600 brotli 500
 //!     120 dlmalloc::malloc
@@ -46,7 +47,7 @@ fn parse_sizes(line: &str) -> Option<Sizes> {
 
 /// The text of a snapshot; `parts` belong to the modules in their order.
 pub fn print(snapshot: &Snapshot, parts: &[String]) -> String {
-    let mut text = format!("toolchain {}\n", snapshot.toolchain);
+    let mut text = format!("# Written by `cargo xtask size --bless`.\ntoolchain {}\n", snapshot.toolchain);
     for (module, parts) in snapshot.modules.iter().zip(parts) {
         let Sizes { module, raw, gzip, brotli } = module;
         let _ = writeln!(text, "\n{module} raw {raw} gzip {gzip} brotli {brotli}");

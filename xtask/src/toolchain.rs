@@ -37,13 +37,13 @@ pub fn ensure_toolchain() -> Result<Toolchain> {
 
 fn choose() -> Result<Toolchain> {
     match env::var(SWITCH).as_deref() {
-        Ok("debian") => debian(),
-        Ok("rustup") => rustup(),
-        Ok(other) => bail!("{SWITCH} is '{other}'; it can be 'rustup' or 'debian'"),
-        Err(_) => rustup().or_else(|why_not| {
+        Err(_) | Ok("") => rustup().or_else(|why_not| {
             eprintln!("no {TARGET} from rustup ({why_not:#}); using Debian's compiler");
             debian()
         }),
+        Ok("debian") => debian(),
+        Ok("rustup") => rustup(),
+        Ok(other) => bail!("{SWITCH} is '{other}'; it can be 'rustup' or 'debian'"),
     }
 }
 

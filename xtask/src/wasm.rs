@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::args::{Args, usage_error};
 use crate::paths;
-use crate::run::{cargo, program, run};
+use crate::run::{cargo, output, program, run};
 use crate::toolchain::{TARGET, Toolchain, ensure_toolchain};
 use crate::tools;
 
@@ -133,6 +133,12 @@ fn strip(wasm_opt: &Path, from: &Path, to: &Path) -> Result<()> {
     let mut command = program(wasm_opt);
     command.args(["--strip-debug", "--strip-target-features"]).args(FEATURES);
     run(command.arg(from).arg("--output").arg(to))
+}
+
+/// Fails when Node does not understand the module: then `wasm-opt` has used what `FEATURES` should not have allowed.
+fn check_loads(module: &Path) -> Result<()> {
+    const LOAD: &str = "new WebAssembly.Module(require('fs').readFileSync(process.argv[1]))";
+    output(program(tools::node()?).args(["-e", LOAD]).arg(module)).map(drop)
 }
 
 /// Fails when the plain module asks its host for anything that the list does not name.
