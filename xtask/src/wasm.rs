@@ -99,19 +99,17 @@ pub fn build(module: Module) -> Result<()> {
     let compiled = compile(module, &toolchain)?;
     let (with_names, shipped) = (module.file_with_names(), module.file());
     match module {
-        Module::Abi => {
-            shrink(&wasm_opt, &compiled, &with_names)?;
-            strip(&wasm_opt, &with_names, &shipped)?;
-            check_imports(&shipped)
-        }
+        Module::Abi => shrink(&wasm_opt, &compiled, &with_names)?,
         Module::Js => {
-            let glue =
-                ["bindgen".as_ref(), compiled.as_os_str(), paths::js_out().into_os_string().as_os_str()]
-                    .map(std::ffi::OsStr::to_owned);
-            run(inspect().args(glue))?;
+            run(inspect().arg("bindgen").arg(&compiled).arg(paths::js_out()))?;
             shrink(&wasm_opt, &shipped, &with_names)?;
-            strip(&wasm_opt, &with_names, &shipped)
         }
+    }
+    strip(&wasm_opt, &with_names, &shipped)?;
+    check_loads(&shipped)?;
+    match module {
+        Module::Abi => check_imports(&shipped),
+        Module::Js => Ok(()),
     }
 }
 
