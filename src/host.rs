@@ -88,6 +88,9 @@ mod tests {
         // The first numbers of SplitMix64 for seed 1234567.
         let entropy = SeededEntropy::new(1_234_567);
         let numbers: Vec<u64> = (0..3).map(|_| entropy.next_u64()).collect();
-        assert_eq!(numbers, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+        assert_eq!(
+            numbers,
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
+        );
     }
 }

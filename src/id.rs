@@ -151,7 +151,7 @@ impl SpanId {
     }
 }
 
-fn read_hex(text: &[u8], bytes: &mut [u8]) -> Result<(), IdError> {
+pub(crate) fn read_hex(text: &[u8], bytes: &mut [u8]) -> Result<(), IdError> {
     if text.len() != bytes.len() * 2 {
         return Err(IdError::Length { expected: bytes.len() * 2, got: text.len() });
     }

@@ -22,8 +22,11 @@
 extern crate spanloom_on_wasm;
 
 pub mod context;
+pub mod host;
 mod id;
 pub mod json;
+#[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+pub mod native;
 pub mod otlp;
 pub mod record;
 pub mod sample;
@@ -40,3 +43,8 @@ pub use usage::{Usage, UsageMode};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+#[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+pub use native::{
+    FileSink, Ledger, Loom, LoomBuilder, MemorySink, Node, NodeBuilder, Outgoing, Receipt, RecordSink, Span,
+    Workflow, WorkflowBuilder,
+};

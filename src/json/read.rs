@@ -94,61 +94,122 @@ pub fn read<S: ValueSink + ?Sized>(text: &[u8], sink: &mut S) -> Result<(), Json
 /// # Errors
 /// When the text is not JSON, or nests deeper than that.
 pub fn read_within<S: ValueSink + ?Sized>(text: &[u8], depth: u32, sink: &mut S) -> Result<(), JsonError> {
-    let text = core::str::from_utf8(text)
-        .map_err(|error| JsonError { at: error.valid_up_to(), expected: Expected::Utf8 })?;
-    let mut reader = Reader { text, at: 0, scratch: String::new() };
-    let mut open = Open { depth: 0, limit: depth.min(MAX_DEPTH), maps: 0 };
-    let mut next = Next::Value;
-    loop {
-        let byte = reader.skip_space();
-        next = match (next, byte) {
-            (Next::Value | Next::FirstValue, Some(b'[')) => {
-                open.push(false).map_err(|expected| reader.error(expected))?;
-                reader.at += 1;
-                sink.begin_array();
-                Next::FirstValue
-            }
-            (Next::Value | Next::FirstValue, Some(b'{')) => {
-                open.push(true).map_err(|expected| reader.error(expected))?;
-                reader.at += 1;
-                sink.begin_map();
-                Next::FirstKey
-            }
-            (Next::FirstValue | Next::Comma, Some(b']')) if open.in_array() => {
-                reader.at += 1;
-                open.pop();
-                sink.end_array();
-                Next::Comma
-            }
-            (Next::FirstKey | Next::Comma, Some(b'}')) if open.in_map() => {
-                reader.at += 1;
-                open.pop();
-                sink.end_map();
-                Next::Comma
-            }
-            (Next::Value | Next::FirstValue, byte) => {
-                reader.scalar(byte, sink)?;
-                Next::Comma
-            }
-            (Next::FirstKey | Next::Key, Some(b'"')) => {
-                sink.key(reader.string()?);
-                if reader.skip_space() != Some(b':') {
-                    return Err(reader.error(Expected::Colon));
+    let mut events = Events::new(text, depth.min(MAX_DEPTH))?;
+    while let Some(event) = events.next_event()? {
+        match event {
+            Event::Null => sink.null(),
+            Event::Bool(value) => sink.bool(value),
+            Event::Number(text) => match number(text) {
+                Number::Int(value) => sink.int(value),
+                Number::Double(value) => sink.double(value),
+            },
+            Event::String(value) => sink.string(value),
+            Event::BeginArray => sink.begin_array(),
+            Event::EndArray => sink.end_array(),
+            Event::BeginMap => sink.begin_map(),
+            Event::Key(key) => sink.key(key),
+            Event::EndMap => sink.end_map(),
+        }
+    }
+    Ok(())
+}
+
+/// A step through a JSON text. Texts are borrowed until the next step; numbers are the text that stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event<'a> {
+    Null,
+    Bool(bool),
+    Number(&'a str),
+    String(&'a str),
+    BeginArray,
+    EndArray,
+    BeginMap,
+    Key(&'a str),
+    EndMap,
+}
+
+/// Goes through a JSON text event by event, for readers that stop early, want positions or numbers as they stand.
+pub(crate) struct Events<'a> {
+    reader: Reader<'a>,
+    open: Open,
+    next: Next,
+    /// Where the last event starts.
+    at: usize,
+}
+
+impl<'a> Events<'a> {
+    /// At most `depth` levels, and never more than [`OPEN_MAX`].
+    pub(crate) fn new(text: &'a [u8], depth: u32) -> Result<Self, JsonError> {
+        let text = core::str::from_utf8(text)
+            .map_err(|error| JsonError { at: error.valid_up_to(), expected: Expected::Utf8 })?;
+        let reader = Reader { text, at: 0, scratch: String::new() };
+        let open = Open { depth: 0, limit: depth.min(OPEN_MAX), maps: [0; OPEN_WORDS] };
+        Ok(Self { reader, open, next: Next::Value, at: 0 })
+    }
+
+    /// The byte at which the last event starts.
+    pub(crate) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The next event; `None` behind the end of the text.
+    pub(crate) fn next_event(&mut self) -> Result<Option<Event<'_>>, JsonError> {
+        let Self { reader, open, next, at } = self;
+        loop {
+            let byte = reader.skip_space();
+            *at = reader.at;
+            return match (*next, byte) {
+                (Next::Value | Next::FirstValue, Some(b'[')) => {
+                    open.push(false).map_err(|expected| reader.error(expected))?;
+                    reader.at += 1;
+                    *next = Next::FirstValue;
+                    Ok(Some(Event::BeginArray))
                 }
-                reader.at += 1;
-                Next::Value
-            }
-            (Next::FirstKey, _) => return Err(reader.error(Expected::KeyOrEnd)),
-            (Next::Key, _) => return Err(reader.error(Expected::Key)),
-            (Next::Comma, Some(b',')) if open.depth > 0 => {
-                reader.at += 1;
-                if open.in_map() { Next::Key } else { Next::Value }
-            }
-            (Next::Comma, None) if open.depth == 0 => return Ok(()),
-            (Next::Comma, _) if open.in_map() => return Err(reader.error(Expected::CommaOrMapEnd)),
-            (Next::Comma, _) if open.in_array() => return Err(reader.error(Expected::CommaOrArrayEnd)),
-            (Next::Comma, _) => return Err(reader.error(Expected::End)),
-        };
+                (Next::Value | Next::FirstValue, Some(b'{')) => {
+                    open.push(true).map_err(|expected| reader.error(expected))?;
+                    reader.at += 1;
+                    *next = Next::FirstKey;
+                    Ok(Some(Event::BeginMap))
+                }
+                (Next::FirstValue | Next::Comma, Some(b']')) if open.in_array() => {
+                    reader.at += 1;
+                    open.pop();
+                    *next = Next::Comma;
+                    Ok(Some(Event::EndArray))
+                }
+                (Next::FirstKey | Next::Comma, Some(b'}')) if open.in_map() => {
+                    reader.at += 1;
+                    open.pop();
+                    *next = Next::Comma;
+                    Ok(Some(Event::EndMap))
+                }
+                (Next::Value | Next::FirstValue, byte) => {
+                    *next = Next::Comma;
+                    reader.scalar(byte).map(Some)
+                }
+                (Next::FirstKey | Next::Key, Some(b'"')) => {
+                    *next = Next::Colon;
+                    Ok(Some(Event::Key(reader.string()?)))
+                }
+                (Next::Colon, Some(b':')) => {
+                    reader.at += 1;
+                    *next = Next::Value;
+                    continue;
+                }
+                (Next::Colon, _) => Err(reader.error(Expected::Colon)),
+                (Next::FirstKey, _) => Err(reader.error(Expected::KeyOrEnd)),
+                (Next::Key, _) => Err(reader.error(Expected::Key)),
+                (Next::Comma, Some(b',')) if open.depth > 0 => {
+                    reader.at += 1;
+                    *next = if open.in_map() { Next::Key } else { Next::Value };
+                    continue;
+                }
+                (Next::Comma, None) if open.depth == 0 => Ok(None),
+                (Next::Comma, _) if open.in_map() => Err(reader.error(Expected::CommaOrMapEnd)),
+                (Next::Comma, _) if open.in_array() => Err(reader.error(Expected::CommaOrArrayEnd)),
+                (Next::Comma, _) => Err(reader.error(Expected::End)),
+            };
+        }
     }
 }
 
@@ -161,15 +222,22 @@ enum Next {
     Key,
     /// A key, or the end of a map that has none.
     FirstKey,
+    /// The colon behind a key.
+    Colon,
     /// A comma, or the end of what is open.
     Comma,
 }
 
-/// The open containers: one bit for each, the innermost lowest; set for maps.
+/// Words of bits for the open containers.
+const OPEN_WORDS: usize = 6;
+/// How deep [`Events`] can go: room for 64 levels of OTLP values, five JSON levels each, and what is around them.
+const OPEN_MAX: u32 = u64::BITS * 6;
+
+/// The open containers: one bit for each, set for maps.
 struct Open {
     depth: u32,
     limit: u32,
-    maps: u128,
+    maps: [u64; OPEN_WORDS],
 }
 
 impl Open {
@@ -177,22 +245,31 @@ impl Open {
         if self.depth >= self.limit {
             return Err(Expected::LessDepth);
         }
+        let bit = 1 << (self.depth % u64::BITS);
+        if let Some(word) = self.maps.get_mut((self.depth / u64::BITS) as usize) {
+            *word = if map { *word | bit } else { *word & !bit };
+        }
         self.depth += 1;
-        self.maps = self.maps << 1 | u128::from(map);
         Ok(())
     }
 
     fn pop(&mut self) {
         self.depth -= 1;
-        self.maps >>= 1;
+    }
+
+    /// Whether the innermost container is a map; `None` where none is open.
+    fn innermost(&self) -> Option<bool> {
+        let place = self.depth.checked_sub(1)?;
+        let word = self.maps.get((place / u64::BITS) as usize)?;
+        Some(word >> (place % u64::BITS) & 1 == 1)
     }
 
     fn in_map(&self) -> bool {
-        self.depth > 0 && self.maps & 1 == 1
+        self.innermost() == Some(true)
     }
 
     fn in_array(&self) -> bool {
-        self.depth > 0 && self.maps & 1 == 0
+        self.innermost() == Some(false)
     }
 }
 
@@ -230,28 +307,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn scalar<S: ValueSink + ?Sized>(&mut self, first: Option<u8>, sink: &mut S) -> Result<(), JsonError> {
+    fn scalar(&mut self, first: Option<u8>) -> Result<Event<'_>, JsonError> {
         match first {
-            Some(b'"') => sink.string(self.string()?),
-            Some(b'-' | b'0'..=b'9') => match self.number()? {
-                Number::Int(value) => sink.int(value),
-                Number::Double(value) => sink.double(value),
-            },
-            Some(b't') => {
-                self.word("true")?;
-                sink.bool(true);
-            }
-            Some(b'f') => {
-                self.word("false")?;
-                sink.bool(false);
-            }
-            Some(b'n') => {
-                self.word("null")?;
-                sink.null();
-            }
-            _ => return Err(self.error(Expected::Value)),
+            Some(b'"') => self.string().map(Event::String),
+            Some(b'-' | b'0'..=b'9') => self.number().map(Event::Number),
+            Some(b't') => self.word("true").map(|()| Event::Bool(true)),
+            Some(b'f') => self.word("false").map(|()| Event::Bool(false)),
+            Some(b'n') => self.word("null").map(|()| Event::Null),
+            _ => Err(self.error(Expected::Value)),
         }
-        Ok(())
     }
 
     fn word(&mut self, word: &str) -> Result<(), JsonError> {
@@ -262,13 +326,12 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<Number, JsonError> {
+    fn number(&mut self) -> Result<&'a str, JsonError> {
         let start = self.at;
-        let negative = self.take(b'-');
+        self.take(b'-');
         if !self.take(b'0') {
             self.digits()?;
         }
-        let whole = !matches!(self.peek(), Some(b'.' | b'e' | b'E'));
         if self.take(b'.') {
             self.digits()?;
         }
@@ -276,15 +339,7 @@ impl<'a> Reader<'a> {
             let _sign = self.take(b'-') || self.take(b'+');
             self.digits()?;
         }
-        let text = self.since(start);
-        if whole
-            && let Ok(value) = text.parse::<i64>()
-            && !(negative && value == 0)
-        {
-            return Ok(Number::Int(value));
-        }
-        // What was checked above is a number to Rust too.
-        text.parse().map(Number::Double).map_err(|_| self.error(Expected::Digit))
+        Ok(self.since(start))
     }
 
     fn take(&mut self, byte: u8) -> bool {
@@ -389,6 +444,17 @@ impl<'a> Reader<'a> {
 enum Number {
     Int(i64),
     Double(f64),
+}
+
+/// What the text of a number means.
+fn number(text: &str) -> Number {
+    if let Ok(value) = text.parse::<i64>()
+        && !(value == 0 && text.starts_with('-'))
+    {
+        return Number::Int(value);
+    }
+    // What is a number to JSON is one to Rust.
+    Number::Double(text.parse().unwrap_or(f64::NAN))
 }
 
 #[cfg(test)]

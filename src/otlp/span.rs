@@ -125,11 +125,24 @@ impl<'a> SpanView<'a> {
     ///
     /// # Errors
     /// When anything in it is not valid.
+    #[inline]
     pub fn read(message: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::go_through::<true>(message)
+    }
+
+    /// Reads the scalars of a message that was checked before.
+    #[inline]
+    pub(crate) fn read_checked(message: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::go_through::<false>(message)
+    }
+
+    #[inline]
+    fn go_through<const CHECK: bool>(message: &'a [u8]) -> Result<Self, DecodeError> {
         let mut span = Self { message, ..Self::default() };
         let mut fields = Fields::new(message);
         while let Some(found) = fields.next_field()? {
             match found.number {
+                field::ATTRIBUTES | field::EVENTS | field::LINKS if !CHECK => {}
                 field::ATTRIBUTES => {
                     check_key_value(found.bytes()?)?;
                 }
@@ -197,7 +210,7 @@ impl<'a> SpanView<'a> {
 }
 
 /// The contents of the fields with this number, up to the first broken one.
-pub(crate) fn messages(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn messages(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> + Clone {
     let mut fields = Fields::new(message);
     core::iter::from_fn(move || {
         loop {

@@ -170,6 +170,13 @@ impl SpanBuilder {
         self.limits = limits;
     }
 
+    /// How many bytes its buffers have room for.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        let sections: usize = self.sections.iter().map(|section| section.bytes.capacity()).sum();
+        self.out.capacity() + self.events.capacity() + self.links.capacity() + sections
+    }
+
     /// Starts a span; what was recorded before is gone.
     #[inline]
     pub fn start(&mut self, start: &SpanStart<'_>) {

@@ -5,9 +5,12 @@
 
 mod builder;
 pub mod envelope;
+mod host;
 mod keys;
+pub mod layout;
 mod limits;
 
 pub use builder::{Identity, Nested, Section, SpanBuilder, SpanRole, SpanStart};
 pub use envelope::{Record, RecordError, RecordKind, Records};
+pub use host::{Ingest, IngestCounts};
 pub use limits::Limits;

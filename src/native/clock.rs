@@ -1,0 +1,96 @@
+//! The system's time, read in a few nanoseconds.
+//!
+//! The processor's cycle counter tells how long ago the wall clock was read; each thread reads the wall clock again once a
+//! second, so that a changed wall clock shows soon. Where there is no such counter, each reading asks the system.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use fastant::{Anchor, Instant};
+
+use crate::host::Clock;
+
+/// How long a reading of the wall clock serves.
+const ANCHOR_LIFE: u64 = 1_000_000_000;
+/// A step back that small is the counter's inaccuracy, not a changed clock.
+const JITTER: u64 = 1_000_000;
+
+#[derive(Clone, Copy)]
+struct Reading {
+    anchor: Anchor,
+    /// When the anchor was taken.
+    taken: u64,
+    /// The time that was told last.
+    told: u64,
+}
+
+thread_local! {
+    static READING: Cell<Option<Reading>> = const { Cell::new(None) };
+}
+
+/// Nanoseconds since 1970 by the system's clock. Within a thread it does not go back, unless somebody set the clock back.
+#[inline]
+#[must_use]
+pub fn system_unix_nanos() -> u64 {
+    let now = Instant::now();
+    if let Some(mut reading) = READING.get() {
+        let time = now.as_unix_nanos(&reading.anchor).max(reading.told);
+        if time - reading.taken < ANCHOR_LIFE {
+            reading.told = time;
+            READING.set(Some(reading));
+            return time;
+        }
+    }
+    read_anew(now)
+}
+
+#[cold]
+fn read_anew(now: Instant) -> u64 {
+    let anchor = Anchor::new();
+    let mut time = now.as_unix_nanos(&anchor);
+    if let Some(last) = READING.get()
+        && last.told > time
+        && last.told - time < JITTER
+    {
+        time = last.told;
+    }
+    READING.set(Some(Reading { anchor, taken: time, told: time }));
+    time
+}
+
+/// Where a loom gets its time.
+#[derive(Clone, Default)]
+pub(super) enum TimeSource {
+    #[default]
+    System,
+    Given(Arc<dyn Clock>),
+}
+
+impl TimeSource {
+    #[inline]
+    pub(super) fn unix_nanos(&self) -> u64 {
+        match self {
+            Self::System => system_unix_nanos(),
+            Self::Given(clock) => clock.unix_nanos(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the wall clock is what is compared with")]
+    fn the_fast_clock_agrees_with_the_wall_clock_and_never_goes_back() {
+        let mut last = 0;
+        for _ in 0..100_000 {
+            let time = system_unix_nanos();
+            assert!(time >= last);
+            last = time;
+        }
+        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let apart = u128::from(system_unix_nanos()).abs_diff(wall.as_nanos());
+        assert!(apart < 50_000_000, "{apart} ns apart");
+    }
+}

@@ -1,0 +1,103 @@
+//! Random ids: a generator for each thread, seeded by the system.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use crate::host::Entropy;
+use crate::id::{SpanId, TraceId};
+
+thread_local! {
+    /// The state of xoshiro256++; all zeros until it is seeded, which it never is again.
+    static STATE: Cell<[u64; 4]> = const { Cell::new([0; 4]) };
+}
+
+/// The thread's next random number: xoshiro256++, whose 256 bits of state come from the system.
+#[inline]
+fn system_u64() -> u64 {
+    let mut state = STATE.get();
+    if state == [0; 4] {
+        state = seed();
+    }
+    let [mut a, mut b, mut c, mut d] = state;
+    let result = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
+    let shifted = b << 17;
+    c ^= a;
+    d ^= b;
+    b ^= c;
+    a ^= d;
+    c ^= shifted;
+    d = d.rotate_left(45);
+    STATE.set([a, b, c, d]);
+    result
+}
+
+#[cold]
+fn seed() -> [u64; 4] {
+    let mut bytes = [0; 32];
+    if getrandom::fill(&mut bytes).is_err() {
+        // A system without randomness: ids from the time and the thread's place in memory are better than equal ones.
+        let here = std::ptr::from_ref(&bytes).addr() as u64;
+        let entropy =
+            crate::host::SeededEntropy::new(super::clock::system_unix_nanos() ^ here.rotate_left(32));
+        return std::array::from_fn(|_| entropy.next_u64() | 1);
+    }
+    let mut words = bytes.chunks_exact(8).map(|word| word.try_into().map_or(1, u64::from_le_bytes));
+    std::array::from_fn(|_| words.next().unwrap_or(1))
+}
+
+/// Where a loom gets its ids.
+#[derive(Clone, Default)]
+pub(super) enum IdSource {
+    #[default]
+    System,
+    Given(Arc<dyn Entropy>),
+}
+
+impl IdSource {
+    #[inline]
+    pub(super) fn next_u64(&self) -> u64 {
+        match self {
+            Self::System => system_u64(),
+            Self::Given(entropy) => entropy.next_u64(),
+        }
+    }
+
+    /// A new span id.
+    #[inline]
+    pub(super) fn span_id(&self) -> SpanId {
+        loop {
+            let id = SpanId::from_u64(self.next_u64());
+            if id.is_valid() {
+                return id;
+            }
+        }
+    }
+
+    /// A new trace id: two numbers, the most significant first.
+    #[inline]
+    pub(super) fn trace_id(&self) -> TraceId {
+        loop {
+            let high = self.next_u64();
+            let id = TraceId::from_halves(high, self.next_u64());
+            if id.is_valid() {
+                return id;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_draw_different_ids() {
+        let draw = || std::thread::spawn(|| (0..1000).map(|_| system_u64()).collect::<Vec<_>>());
+        #[expect(clippy::disallowed_methods, reason = "threads are what is tested")]
+        let threads: Vec<_> = (0..8).map(|_| draw()).collect();
+        let mut ids: Vec<u64> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 8000);
+    }
+}

@@ -1,0 +1,187 @@
+//! What each thread keeps: span builders for the next spans, and the records of the last ones.
+//!
+//! Recording touches nothing that threads share but the thread's own buffer, behind a lock that only a flush ever contends for.
+//! A full buffer is handed over by the thread that filled it.
+
+use std::cell::RefCell;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::core::Core;
+use crate::context::TraceState;
+use crate::id::SpanId;
+use crate::record::SpanBuilder;
+
+/// A buffer that holds this many bytes is handed over.
+const FULL: usize = 64 << 10;
+/// Builders that a thread keeps for later spans.
+const POOL: usize = 64;
+/// A builder whose buffers grew beyond this is not kept.
+const LARGE_BUILDER: usize = 256 << 10;
+
+/// A span that is being recorded, with what its end needs.
+pub(super) struct Live {
+    pub(super) builder: SpanBuilder,
+    /// A builder that waits in the pool keeps its loom, so that taking and giving it back touches no shared count.
+    pub(super) core: Arc<Core>,
+    pub(super) kin: Kin,
+}
+
+/// What a span hands on to its children.
+#[derive(Clone, Default)]
+pub(super) struct Kin {
+    pub(super) workflow: SpanId,
+    pub(super) trace_state: TraceState,
+    pub(super) identity: Option<Arc<super::workflow::OwnedIdentity>>,
+    /// Where the workflow keeps its own records, if it does.
+    pub(super) log: Option<Arc<Mutex<Vec<u8>>>>,
+}
+
+impl Kin {
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.identity.is_none() && self.log.is_none() && self.trace_state.is_empty()
+    }
+}
+
+/// Records of one thread for one loom.
+#[derive(Default)]
+pub(super) struct ThreadBuffer {
+    pub(super) batch: Mutex<Batch>,
+}
+
+/// Records that have not been handed over.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) bytes: Vec<u8>,
+    pub(super) spans: u64,
+}
+
+impl ThreadBuffer {
+    /// Takes what is there; give the emptied bytes back with [`Self::give_back`].
+    pub(super) fn take(&self) -> Batch {
+        std::mem::take(&mut *self.batch.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Gives back a handed-over buffer's room.
+    pub(super) fn give_back(&self, mut bytes: Vec<u8>) {
+        bytes.clear();
+        let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        if batch.bytes.capacity() == 0 {
+            batch.bytes = bytes;
+        }
+    }
+}
+
+struct Here {
+    #[expect(clippy::vec_box, reason = "spans carry these boxes about; the pool only keeps them")]
+    pool: Vec<Box<Live>>,
+    buffers: Vec<(Arc<Core>, Arc<ThreadBuffer>)>,
+}
+
+impl Here {
+    /// The thread's buffer for this loom.
+    #[inline]
+    fn buffer_of(&mut self, core: &Arc<Core>) -> &Arc<ThreadBuffer> {
+        let known = self.buffers.iter().position(|(known, _)| Arc::ptr_eq(known, core));
+        let index = known.unwrap_or_else(|| {
+            // Looms that are gone leave their buffers here: forget them before a new one comes.
+            self.buffers.retain(|(core, _)| !core.closed.load(Ordering::Acquire));
+            self.buffers.push((Arc::clone(core), core.new_thread_buffer()));
+            self.buffers.len() - 1
+        });
+        #[expect(clippy::indexing_slicing, reason = "the index was found or made above")]
+        &self.buffers[index].1
+    }
+}
+
+impl Drop for Here {
+    /// The thread ends: what it recorded is handed over.
+    fn drop(&mut self) {
+        for (core, buffer) in self.buffers.drain(..) {
+            core.hand_over(&buffer);
+        }
+    }
+}
+
+thread_local! {
+    static HERE: RefCell<Here> = const { RefCell::new(Here { pool: Vec::new(), buffers: Vec::new() }) };
+}
+
+/// A builder for a new span.
+#[inline]
+pub(super) fn take_live(core: &Arc<Core>) -> Box<Live> {
+    let kept = HERE.try_with(|here| here.try_borrow_mut().ok()?.pool.pop()).ok().flatten();
+    match kept {
+        Some(mut live) => {
+            if !Arc::ptr_eq(&live.core, core) {
+                live.core = Arc::clone(core);
+                live.builder.set_limits(core.limits);
+            }
+            live
+        }
+        None => Box::new(Live {
+            builder: SpanBuilder::new(core.limits),
+            core: Arc::clone(core),
+            kin: Kin::default(),
+        }),
+    }
+}
+
+/// Ends a span: its record goes into the thread's buffer, its builder back into the pool.
+#[inline]
+pub(super) fn end_live(mut live: Box<Live>, end_unix_nano: u64) {
+    let Live { builder, core, kin } = &mut *live;
+    let record = builder.finish(end_unix_nano);
+    if !kin.is_plain() {
+        leave_kin(kin, record);
+    }
+    let full = HERE.try_with(|here| {
+        let Ok(mut here) = here.try_borrow_mut() else { return Err(()) };
+        let buffer = here.buffer_of(core);
+        let mut batch = buffer.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        batch.bytes.extend_from_slice(record);
+        batch.spans += 1;
+        let full = batch.bytes.len() >= FULL;
+        drop(batch);
+        Ok(full.then(|| Arc::clone(buffer)))
+    });
+    match full {
+        Ok(Ok(None)) => {}
+        Ok(Ok(Some(buffer))) => core.hand_over(&buffer),
+        // The thread is ending, or this span ended inside a hand-over: its record goes the direct way.
+        Ok(Err(())) | Err(_) => core.accept(record, 1),
+    }
+    if live.builder.capacity() <= LARGE_BUILDER {
+        // A thread that is ending has no pool any more: then the builder is just dropped.
+        let _ = HERE.try_with(|here| {
+            if let Ok(mut here) = here.try_borrow_mut()
+                && here.pool.len() < POOL
+            {
+                here.pool.push(live);
+            }
+        });
+    }
+}
+
+#[cold]
+fn leave_kin(kin: &mut Kin, record: &[u8]) {
+    if let Some(log) = &kin.log {
+        log.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(record);
+    }
+    *kin = Kin::default();
+}
+
+/// Puts records into the thread's buffer that are no finished spans.
+pub(super) fn put_records(core: &Arc<Core>, records: &[u8]) {
+    let buffered = HERE.try_with(|here| {
+        let Ok(mut here) = here.try_borrow_mut() else { return false };
+        let buffer = here.buffer_of(core);
+        let mut batch = buffer.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        batch.bytes.extend_from_slice(records);
+        true
+    });
+    if buffered != Ok(true) {
+        core.accept(records, 0);
+    }
+}

@@ -1,0 +1,275 @@
+//! The loom: the handle that a program makes once, at its start.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Parts;
+use super::clock::TimeSource;
+use super::core::{Core, Ledger};
+use super::entropy::IdSource;
+use super::node::{Ids, NodeBuilder, Parent};
+use super::sink::{Delivery, RecordSink};
+use super::workflow::WorkflowBuilder;
+use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, WriteHeaders};
+use crate::host::{Clock, Entropy};
+use crate::id::{SpanId, TraceId};
+use crate::otlp::{Resource, Scope};
+use crate::record::{Limits, SpanRole};
+use crate::sample::Sampler;
+use crate::value::Value;
+
+/// Records workflows. Clones are the same loom; when the last one is gone, what is recorded is flushed.
+///
+/// ```
+/// use spanloom::{Loom, MemorySink};
+/// let sink = MemorySink::new();
+/// let loom = Loom::builder().service("planner").sink(sink.clone()).build();
+/// loom.workflow("nothing to do").start().end();
+/// let receipt = loom.flush();
+/// assert_eq!((receipt.delivered, receipt.pending), (1, 0));
+/// ```
+#[derive(Clone)]
+pub struct Loom {
+    handle: Arc<Handle>,
+}
+
+/// Flushes when the last loom is gone; spans that are still open keep the core only.
+struct Handle {
+    core: Arc<Core>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.core.flush(true);
+        self.core.closed.store(true, Ordering::Release);
+    }
+}
+
+/// What a flush really did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Spans that it delivered.
+    pub delivered: u64,
+    /// Spans that a receiver refused during it.
+    pub rejected: u64,
+    /// Spans that were lost during it.
+    pub dropped: u64,
+    /// Spans that are still on their way after it.
+    pub pending: u64,
+}
+
+impl Loom {
+    /// A loom to be made.
+    #[must_use]
+    pub fn builder() -> LoomBuilder {
+        LoomBuilder::default()
+    }
+
+    #[inline]
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.handle.core
+    }
+
+    /// A run of a workflow.
+    pub fn workflow<'a>(&'a self, name: &'a str) -> WorkflowBuilder<'a> {
+        WorkflowBuilder::new(self, name)
+    }
+
+    /// A plain span: the root of a trace of its own, or below `parent`.
+    pub fn span<'a>(&'a self, name: &'a str, parent: Option<&SpanContext>) -> NodeBuilder<'a> {
+        let core = self.core();
+        let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
+        let sampled = !core.disabled && core.samples(parent, trace_id);
+        let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
+        let ids = Ids {
+            trace_id,
+            span_id: parent.map_or(SpanId::NONE, |span| span.span_id),
+            flags: TraceFlags::NONE.with_sampled(sampled).with_random(random),
+        };
+        NodeBuilder::new(Parent { core: sampled.then_some(core), ids, kin: None }, name, SpanRole::Span)
+    }
+
+    /// Writes a context into the headers of a call.
+    pub fn inject(&self, context: &Context, headers: &mut (impl WriteHeaders + ?Sized)) {
+        context::inject(context, headers);
+    }
+
+    /// Reads the context from the headers of a call.
+    #[must_use]
+    pub fn extract(&self, headers: &(impl ReadHeaders + ?Sized)) -> Context {
+        context::extract(headers)
+    }
+
+    /// Hands over everything that has ended and makes the sinks write it out.
+    pub fn flush(&self) -> Receipt {
+        self.receipt(false)
+    }
+
+    /// As [`Self::flush`], and nothing is waited for any more: what a tail sampler still holds is decided, nodes that never
+    /// ended are given out as abandoned.
+    pub fn finish(&self) -> Receipt {
+        self.receipt(true)
+    }
+
+    fn receipt(&self, finish: bool) -> Receipt {
+        let before = self.core().flush(finish);
+        let after = self.ledger();
+        Receipt {
+            delivered: after.delivered - before.delivered,
+            rejected: after.rejected - before.rejected,
+            dropped: after.dropped - before.dropped,
+            pending: after.pending,
+        }
+    }
+
+    /// What became of all spans so far.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.core().ledger()
+    }
+}
+
+impl std::fmt::Debug for Loom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loom").field("ledger", &self.ledger()).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    /// The head sampler's decision.
+    #[inline]
+    pub(super) fn samples(&self, parent: Option<&SpanContext>, trace_id: TraceId) -> bool {
+        let parent = parent.map(|span| crate::sample::Parent {
+            sampled: span.flags.is_sampled(),
+            is_remote: span.is_remote,
+        });
+        self.sampler.decide(parent, trace_id).is_sampled()
+    }
+}
+
+/// Makes a [`Loom`]. Everything has a default; without a sink nothing is kept.
+#[derive(Default)]
+pub struct LoomBuilder {
+    service: Option<String>,
+    resource: Vec<(String, Value)>,
+    time: TimeSource,
+    ids: IdSource,
+    limits: Limits,
+    sampler: Sampler,
+    live_view: bool,
+    random_flag: bool,
+    disabled: bool,
+    sinks: Vec<Box<dyn RecordSink>>,
+}
+
+impl LoomBuilder {
+    /// The name of the service that records: the resource attribute `service.name`.
+    #[must_use]
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.service = Some(name.into());
+        self
+    }
+
+    /// An attribute of the resource: of the program that records.
+    #[must_use]
+    pub fn resource(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.resource.push((key.into(), value.into()));
+        self
+    }
+
+    /// Takes records; several sinks all get all of them.
+    #[must_use]
+    pub fn sink(mut self, sink: impl RecordSink + 'static) -> Self {
+        self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// Decides at its start whether a workflow is recorded. By default all are whose caller recorded its own part.
+    #[must_use]
+    pub fn sampler(mut self, sampler: Sampler) -> Self {
+        self.sampler = sampler;
+        self
+    }
+
+    /// How much one span may hold.
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Writes records also when spans start, so that a viewer can show what is running.
+    #[must_use]
+    pub const fn live_view(mut self, on: bool) -> Self {
+        self.live_view = on;
+        self
+    }
+
+    /// Tells peers that trace ids are random, as W3C Trace Context level 2 has it. Off by default: older peers refuse the flag.
+    #[must_use]
+    pub const fn random_flag(mut self, on: bool) -> Self {
+        self.random_flag = on;
+        self
+    }
+
+    /// Switches the loom off: every call costs a branch, contexts are passed on as they came.
+    #[must_use]
+    pub const fn disabled(mut self, off: bool) -> Self {
+        self.disabled = off;
+        self
+    }
+
+    /// Takes the time from this clock instead of the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.time = TimeSource::Given(Arc::new(clock));
+        self
+    }
+
+    /// Takes ids from here instead of the system's randomness.
+    #[must_use]
+    pub fn entropy(mut self, entropy: impl Entropy + 'static) -> Self {
+        self.ids = IdSource::Given(Arc::new(entropy));
+        self
+    }
+
+    /// Makes the loom.
+    #[must_use]
+    pub fn build(self) -> Loom {
+        let service = self.service.as_deref().unwrap_or("unknown_service");
+        let mut attributes = vec![
+            ("service.name".to_owned(), Value::from(service)),
+            ("telemetry.sdk.name".to_owned(), "spanloom".into()),
+            ("telemetry.sdk.language".to_owned(), "rust".into()),
+            ("telemetry.sdk.version".to_owned(), env!("CARGO_PKG_VERSION").into()),
+        ];
+        for (key, value) in self.resource {
+            match attributes.iter_mut().find(|(known, _)| *known == key) {
+                Some(known) => known.1 = value,
+                None => attributes.push((key, value)),
+            }
+        }
+        let delivery = Delivery {
+            sinks: self.sinks,
+            resource: Resource::new(attributes),
+            scope: Scope::new("spanloom", env!("CARGO_PKG_VERSION")),
+        };
+        let core = Core::new(Parts {
+            time: self.time,
+            ids: self.ids,
+            limits: self.limits,
+            sampler: self.sampler,
+            live_view: self.live_view,
+            random_flag: self.random_flag,
+            disabled: self.disabled,
+            delivery,
+        });
+        Loom { handle: Arc::new(Handle { core: Arc::new(core) }) }
+    }
+}
+
+impl std::fmt::Debug for LoomBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoomBuilder").field("service", &self.service).finish_non_exhaustive()
+    }
+}

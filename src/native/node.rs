@@ -1,0 +1,389 @@
+//! Nodes and spans: the steps of a workflow.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::core::Core;
+use super::here::{Kin, Live, end_live, put_records, take_live};
+use crate::context::{Context, SpanContext, TraceFlags, TraceState};
+use crate::id::{SpanId, TraceId};
+use crate::otlp::span::{SpanKind, StatusCode};
+use crate::record::{Section, SpanRole, SpanStart};
+use crate::usage::Usage;
+use crate::value::ValueRef;
+use crate::vocabulary as key;
+
+/// The ids of a span, recorded or not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ids {
+    pub(super) trace_id: TraceId,
+    pub(super) span_id: SpanId,
+    pub(super) flags: TraceFlags,
+}
+
+/// What a new node hangs on.
+#[derive(Clone, Copy)]
+pub(super) struct Parent<'a> {
+    /// `None` where nothing is recorded.
+    pub(super) core: Option<&'a Arc<Core>>,
+    pub(super) ids: Ids,
+    pub(super) kin: Option<&'a Kin>,
+}
+
+/// A node that is about to start.
+#[must_use = "a node starts when `start` or `run` is called"]
+#[derive(Clone, Copy)]
+pub struct NodeBuilder<'a> {
+    parent: Parent<'a>,
+    name: &'a str,
+    kind: &'a str,
+    role: SpanRole,
+    span_kind: SpanKind,
+    start_unix_nano: Option<u64>,
+}
+
+impl<'a> NodeBuilder<'a> {
+    #[inline]
+    pub(super) const fn new(parent: Parent<'a>, name: &'a str, role: SpanRole) -> Self {
+        Self { parent, name, kind: "", role, span_kind: SpanKind::Internal, start_unix_nano: None }
+    }
+
+    /// What kind of step it is: `llm`, `tool`, `agent`, `retriever`, or any word of your own.
+    #[inline]
+    pub const fn kind(mut self, kind: &'a str) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Which side of a call it is; by default it is work inside the program.
+    #[inline]
+    pub const fn span_kind(mut self, span_kind: SpanKind) -> Self {
+        self.span_kind = span_kind;
+        self
+    }
+
+    /// When it started, in nanoseconds since 1970, where that was not now.
+    #[inline]
+    pub const fn start_time(mut self, unix_nanos: u64) -> Self {
+        self.start_unix_nano = Some(unix_nanos);
+        self
+    }
+
+    /// Starts the node. It ends with [`Node::end`], or when it is dropped.
+    #[inline]
+    pub fn start(self) -> Node {
+        match self.parent.core {
+            Some(core) => self.record(core),
+            None => Node { live: None, ids: self.parent.ids },
+        }
+    }
+
+    fn record(self, core: &Arc<Core>) -> Node {
+        let ids = Ids { span_id: core.ids.span_id(), ..self.parent.ids };
+        let mut live = take_live(core);
+        let (workflow, trace_state) = match self.parent.kin {
+            Some(kin) => (kin.workflow, kin.trace_state.as_str()),
+            None => (SpanId::NONE, ""),
+        };
+        live.builder.start(&SpanStart {
+            workflow,
+            trace_id: ids.trace_id,
+            span_id: ids.span_id,
+            parent_span_id: self.parent.ids.span_id,
+            parent_is_remote: false,
+            trace_flags: ids.flags.bits(),
+            trace_state,
+            name: self.name,
+            span_kind: self.span_kind,
+            node_kind: self.kind,
+            role: self.role,
+            start_unix_nano: self.start_unix_nano.unwrap_or_else(|| core.time.unix_nanos()),
+        });
+        if let Some(kin) = self.parent.kin {
+            if let Some(identity) = &kin.identity {
+                live.builder.identity(&identity.borrowed());
+            }
+            live.kin.clone_from(kin);
+        }
+        if core.live_view {
+            announce(&live);
+        }
+        Node { live: Some(live), ids }
+    }
+
+    /// Runs `step` as this node. An error becomes the node's status and an exception event, and is given on.
+    ///
+    /// # Errors
+    /// Those of `step`.
+    pub fn run<T, E: Display>(self, step: impl FnOnce(&mut Node) -> Result<T, E>) -> Result<T, E> {
+        let mut node = self.start();
+        let result = step(&mut node);
+        node.note_result(&result);
+        result
+    }
+
+    /// As [`Self::run`], for a step that is awaited.
+    ///
+    /// # Errors
+    /// Those of `step`.
+    pub async fn run_async<T, E: Display>(
+        self,
+        step: impl AsyncFnOnce(&mut Node) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut node = self.start();
+        let result = step(&mut node).await;
+        node.note_result(&result);
+        result
+    }
+}
+
+/// Writes the record that tells of a span that has begun.
+#[cold]
+pub(super) fn announce(live: &Live) {
+    let mut record = Vec::new();
+    live.builder.write_started(&mut record);
+    put_records(&live.core, &record);
+}
+
+/// One step of a workflow, while it runs. A plain span is the same thing outside the workflow's graph.
+///
+/// Nothing here fails, blocks or panics: where the node is not recorded, every call costs a branch.
+///
+/// ```
+/// use spanloom::{Loom, MemorySink, Usage};
+/// let sink = MemorySink::new();
+/// let loom = Loom::builder().service("planner").sink(sink.clone()).build();
+/// let run = loom.workflow("answer").start();
+/// let mut node = run.node("planner").kind("llm").start();
+/// node.input("question", "Which way?").usage(Usage { prompt: 8, completion: 2, ..Usage::default() });
+/// node.end();
+/// run.end();
+/// loom.flush();
+/// assert_eq!(sink.span_count(), 2);
+/// ```
+#[must_use = "a node that is dropped at once ends at once"]
+pub struct Node {
+    live: Option<Box<Live>>,
+    ids: Ids,
+}
+
+/// A span outside the graph of a workflow's nodes: the same handle.
+pub type Span = Node;
+
+impl Node {
+    /// True when what is said to this node is kept.
+    #[inline]
+    #[must_use]
+    pub const fn is_recording(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// A node below this one.
+    #[inline]
+    pub fn node<'a>(&'a self, name: &'a str) -> NodeBuilder<'a> {
+        NodeBuilder::new(self.as_parent(), name, SpanRole::Node)
+    }
+
+    /// A plain span below this one.
+    #[inline]
+    pub fn span<'a>(&'a self, name: &'a str) -> NodeBuilder<'a> {
+        NodeBuilder::new(self.as_parent(), name, SpanRole::Span)
+    }
+
+    #[inline]
+    fn as_parent(&self) -> Parent<'_> {
+        match &self.live {
+            Some(live) => Parent { core: Some(&live.core), ids: self.ids, kin: Some(&live.kin) },
+            None => Parent { core: None, ids: self.ids, kin: None },
+        }
+    }
+
+    /// Sets an attribute. A second value of the same key takes the place of the first.
+    #[inline]
+    pub fn attribute<'v>(&mut self, name: &str, value: impl Into<ValueRef<'v>>) -> &mut Self {
+        if let Some(live) = &mut self.live {
+            live.builder.attribute(name, value);
+        }
+        self
+    }
+
+    /// Adds to what went into the node.
+    #[inline]
+    pub fn input<'v>(&mut self, name: &str, value: impl Into<ValueRef<'v>>) -> &mut Self {
+        self.section(Section::Input, name, value)
+    }
+
+    /// Adds to what came out of the node.
+    #[inline]
+    pub fn output<'v>(&mut self, name: &str, value: impl Into<ValueRef<'v>>) -> &mut Self {
+        self.section(Section::Output, name, value)
+    }
+
+    /// Adds to how the node is configured.
+    #[inline]
+    pub fn config<'v>(&mut self, name: &str, value: impl Into<ValueRef<'v>>) -> &mut Self {
+        self.section(Section::Config, name, value)
+    }
+
+    #[inline]
+    fn section<'v>(&mut self, section: Section, name: &str, value: impl Into<ValueRef<'v>>) -> &mut Self {
+        if let Some(live) = &mut self.live {
+            live.builder.section(section, name, value);
+        }
+        self
+    }
+
+    /// Adds an event that happens now.
+    #[inline]
+    pub fn event(&mut self, name: &str, attributes: &[(&str, ValueRef<'_>)]) -> &mut Self {
+        if let Some(live) = &mut self.live {
+            let now = live.core.time.unix_nanos();
+            live.builder.event(now, name, attributes);
+        }
+        self
+    }
+
+    /// Adds a line to the node's log.
+    pub fn info(&mut self, text: &str) -> &mut Self {
+        self.event(key::INFO_EVENT, &[(key::INFO_LOG, text.into())])
+    }
+
+    /// Adds an error line to the node's log, and marks the node as failed.
+    pub fn error(&mut self, text: &str) -> &mut Self {
+        self.attribute("error", true);
+        self.event(key::ERROR_EVENT, &[(key::ERROR_LOG, text.into())]);
+        self.status(StatusCode::Error, text)
+    }
+
+    /// Adds an exception, and marks the node as failed.
+    pub fn exception(&mut self, kind: &str, message: &str) -> &mut Self {
+        let attributes = [(key::EXCEPTION_TYPE, kind.into()), (key::EXCEPTION_MESSAGE, message.into())];
+        self.event(key::EXCEPTION_EVENT, &attributes);
+        self.attribute(key::ERROR_TYPE, kind);
+        self.status(StatusCode::Error, message)
+    }
+
+    fn note_result<T, E: Display>(&mut self, result: &Result<T, E>) {
+        if self.live.is_none() {
+            return;
+        }
+        if let Err(error) = result {
+            self.exception(std::any::type_name::<E>(), &error.to_string());
+        }
+    }
+
+    /// Reports tokens; [`UsageMode`](crate::UsageMode) says how reports go together.
+    #[inline]
+    pub fn usage(&mut self, usage: Usage) -> &mut Self {
+        if let Some(live) = &mut self.live {
+            live.builder.usage(usage);
+        }
+        self
+    }
+
+    /// Notes that the first frame of a stream came now; only the first call counts.
+    #[inline]
+    pub fn first_frame(&mut self) -> &mut Self {
+        if let Some(live) = &mut self.live {
+            let now = live.core.time.unix_nanos();
+            live.builder.first_frame(now);
+        }
+        self
+    }
+
+    /// Names a node that follows this one.
+    #[inline]
+    pub fn next(&mut self, id: &str) -> &mut Self {
+        if let Some(live) = &mut self.live {
+            live.builder.next(id);
+        }
+        self
+    }
+
+    /// Sets the status. `Ok` is final; a message is kept with an error only.
+    #[inline]
+    pub fn status(&mut self, code: StatusCode, message: &str) -> &mut Self {
+        if let Some(live) = &mut self.live {
+            live.builder.status(code, message);
+        }
+        self
+    }
+
+    /// Links this node to another span.
+    pub fn link(&mut self, to: &SpanContext, attributes: &[(&str, ValueRef<'_>)]) -> &mut Self {
+        let Some(live) = &mut self.live else { return self };
+        let remote = if to.is_remote { 0x300 } else { 0x100 };
+        let flags = u32::from(to.flags.bits()) | remote;
+        if let Some(mut link) =
+            live.builder.open_link(to.trace_id, to.span_id, to.trace_state.as_str(), flags)
+        {
+            for (name, value) in attributes {
+                link.attribute(name, |sink| value.tell(sink));
+            }
+            link.close();
+        }
+        self
+    }
+
+    /// The node as other programs are to see it: what to inject into calls that it makes.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        let trace_state = self.live.as_ref().map_or(TraceState::EMPTY, |live| live.kin.trace_state.clone());
+        context_of(self.ids, trace_state)
+    }
+
+    /// Ends the node now.
+    #[inline]
+    pub fn end(mut self) {
+        self.finish(None);
+    }
+
+    /// Ends the node at this time, in nanoseconds since 1970.
+    pub fn end_at(mut self, unix_nanos: u64) {
+        self.finish(Some(unix_nanos));
+    }
+
+    #[inline]
+    fn finish(&mut self, end: Option<u64>) {
+        if let Some(live) = self.live.take() {
+            let end = end.unwrap_or_else(|| live.core.time.unix_nanos());
+            end_live(live, end);
+        }
+    }
+}
+
+impl Drop for Node {
+    #[inline]
+    fn drop(&mut self) {
+        if self.live.is_some() {
+            if std::thread::panicking() {
+                self.status(StatusCode::Error, "panic");
+            }
+            self.finish(None);
+        }
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("ids", &self.ids).field("recording", &self.is_recording()).finish()
+    }
+}
+
+/// The context that carries these ids.
+pub(super) fn context_of(ids: Ids, trace_state: TraceState) -> Context {
+    let Ids { trace_id, span_id, flags } = ids;
+    let span = (trace_id.is_valid() && span_id.is_valid()).then_some(SpanContext {
+        trace_id,
+        span_id,
+        flags,
+        trace_state,
+        is_remote: false,
+    });
+    Context { span, ..Context::default() }
+}
+
+pub(super) fn count_sampled_out(core: &Core) {
+    core.counts.sampled_out.fetch_add(1, Ordering::Relaxed);
+}

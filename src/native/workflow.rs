@@ -1,0 +1,321 @@
+//! Workflows: one run of an agent, a pipeline, a graph; the root of a tree.
+
+use std::sync::{Arc, Mutex};
+
+use super::Loom;
+use super::core::locked;
+use super::here::{Kin, Live, end_live, take_live};
+use super::node::{Ids, NodeBuilder, Parent, announce, context_of, count_sampled_out};
+use crate::context::{Context, SpanContext, TraceFlags, TraceState};
+use crate::id::SpanId;
+use crate::otlp::span::{SpanKind, StatusCode};
+use crate::record::{Identity, SpanBuilder, SpanRole, SpanStart};
+use crate::value::ValueRef;
+use crate::vocabulary as key;
+
+/// On whose behalf a workflow runs, kept for its spans.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct OwnedIdentity {
+    sid: String,
+    app_id: String,
+    uid: String,
+    chat_id: String,
+}
+
+impl OwnedIdentity {
+    pub(super) fn borrowed(&self) -> Identity<'_> {
+        Identity { sid: &self.sid, app_id: &self.app_id, uid: &self.uid, chat_id: &self.chat_id }
+    }
+}
+
+/// A workflow that is about to start.
+#[must_use = "a workflow starts when `start` is called"]
+#[derive(Debug, Clone)]
+pub struct WorkflowBuilder<'a> {
+    loom: &'a Loom,
+    name: &'a str,
+    identity: Identity<'a>,
+    question: &'a str,
+    parent: Option<SpanContext>,
+    start_unix_nano: Option<u64>,
+    keeps_log: bool,
+}
+
+impl<'a> WorkflowBuilder<'a> {
+    pub(super) fn new(loom: &'a Loom, name: &'a str) -> Self {
+        Self {
+            loom,
+            name,
+            identity: Identity::default(),
+            question: "",
+            parent: None,
+            start_unix_nano: None,
+            keeps_log: false,
+        }
+    }
+
+    /// The session id of the request.
+    pub const fn sid(mut self, sid: &'a str) -> Self {
+        self.identity.sid = sid;
+        self
+    }
+
+    /// The application on whose behalf it runs.
+    pub const fn app(mut self, app_id: &'a str) -> Self {
+        self.identity.app_id = app_id;
+        self
+    }
+
+    /// The user on whose behalf it runs.
+    pub const fn user(mut self, uid: &'a str) -> Self {
+        self.identity.uid = uid;
+        self
+    }
+
+    /// The conversation that it belongs to.
+    pub const fn chat(mut self, chat_id: &'a str) -> Self {
+        self.identity.chat_id = chat_id;
+        self
+    }
+
+    /// What the user asked.
+    pub const fn question(mut self, question: &'a str) -> Self {
+        self.question = question;
+        self
+    }
+
+    /// The span of another program, or of this one, below which it runs.
+    pub fn parent(mut self, context: &Context) -> Self {
+        self.parent.clone_from(&context.span);
+        self
+    }
+
+    /// When it started, in nanoseconds since 1970, where that was not now.
+    pub const fn start_time(mut self, unix_nanos: u64) -> Self {
+        self.start_unix_nano = Some(unix_nanos);
+        self
+    }
+
+    /// Keeps the workflow's records in memory until it is dropped, for [`Workflow::to_log`].
+    pub const fn keep_log(mut self) -> Self {
+        self.keeps_log = true;
+        self
+    }
+
+    /// Starts the workflow. It ends with [`Workflow::end`], or when it is dropped.
+    pub fn start(self) -> Workflow {
+        let core = self.loom.core();
+        let loom = self.loom.clone();
+        if core.disabled {
+            let ids = self.parent.as_ref().map_or_else(Ids::default, ids_of);
+            let kin = Kin {
+                trace_state: self.parent.map_or(TraceState::EMPTY, |span| span.trace_state),
+                ..Kin::default()
+            };
+            return Workflow { loom, ids, kin, records: false, live: Mutex::new(None) };
+        }
+        let parent = self.parent.as_ref();
+        let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
+        let sampled = core.samples(parent, trace_id);
+        let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
+        let flags = TraceFlags::NONE.with_sampled(sampled).with_random(random);
+        let ids = Ids { trace_id, span_id: core.ids.span_id(), flags };
+        let mut kin = Kin {
+            workflow: ids.span_id,
+            trace_state: parent.map_or(TraceState::EMPTY, |span| span.trace_state.clone()),
+            ..Kin::default()
+        };
+        if !sampled {
+            count_sampled_out(core);
+            return Workflow { loom, ids, kin, records: false, live: Mutex::new(None) };
+        }
+        let mut live = take_live(core);
+        live.builder.start(&SpanStart {
+            workflow: ids.span_id,
+            trace_id,
+            span_id: ids.span_id,
+            parent_span_id: parent.map_or(SpanId::NONE, |span| span.span_id),
+            parent_is_remote: parent.is_some_and(|span| span.is_remote),
+            trace_flags: flags.bits(),
+            trace_state: kin.trace_state.as_str(),
+            name: self.name,
+            span_kind: SpanKind::Internal,
+            node_kind: "",
+            role: SpanRole::Workflow,
+            start_unix_nano: self.start_unix_nano.unwrap_or_else(|| core.time.unix_nanos()),
+        });
+        if self.identity != Identity::default() {
+            live.builder.identity(&self.identity);
+            kin.identity = Some(Arc::new(OwnedIdentity {
+                sid: self.identity.sid.into(),
+                app_id: self.identity.app_id.into(),
+                uid: self.identity.uid.into(),
+                chat_id: self.identity.chat_id.into(),
+            }));
+        }
+        if !self.question.is_empty() {
+            live.builder.attribute(key::QUESTION, self.question);
+        }
+        if self.keeps_log {
+            kin.log = Some(Arc::default());
+        }
+        live.kin.clone_from(&kin);
+        if core.live_view {
+            announce(&live);
+        }
+        Workflow { loom, ids, kin, records: true, live: Mutex::new(Some(live)) }
+    }
+}
+
+fn ids_of(span: &SpanContext) -> Ids {
+    Ids { trace_id: span.trace_id, span_id: span.span_id, flags: span.flags }
+}
+
+/// One run of a workflow. May be shared between threads: put it into an `Arc`, or borrow it into scoped ones.
+///
+/// After its end, changes do nothing and are counted ([`Ledger::misuse`](super::Ledger)); nodes may still start and end.
+///
+/// ```
+/// use spanloom::{Loom, MemorySink};
+/// let sink = MemorySink::new();
+/// let loom = Loom::builder().service("planner").sink(sink.clone()).build();
+/// let run = loom.workflow("answer-question").app("app-1").user("u-7").question("Will it rain?").start();
+/// let weather: Result<&str, std::fmt::Error> = run.node("weather").kind("tool").run(|node| {
+///     node.input("city", "Paris");
+///     Ok("dry")
+/// });
+/// run.answer(weather?).end();
+/// loom.flush();
+/// assert_eq!(sink.span_count(), 2);
+/// # Ok::<(), std::fmt::Error>(())
+/// ```
+#[must_use = "a workflow that is dropped at once ends at once"]
+pub struct Workflow {
+    loom: Loom,
+    ids: Ids,
+    kin: Kin,
+    /// False where head sampling left this run out, or the loom is switched off.
+    records: bool,
+    live: Mutex<Option<Box<Live>>>,
+}
+
+impl Workflow {
+    /// True when what happens in this run is kept.
+    #[must_use]
+    pub const fn is_recording(&self) -> bool {
+        self.records
+    }
+
+    /// A step of this run.
+    #[inline]
+    pub fn node<'a>(&'a self, name: &'a str) -> NodeBuilder<'a> {
+        NodeBuilder::new(self.as_parent(), name, SpanRole::Node)
+    }
+
+    /// A plain span below this run's root.
+    #[inline]
+    pub fn span<'a>(&'a self, name: &'a str) -> NodeBuilder<'a> {
+        NodeBuilder::new(self.as_parent(), name, SpanRole::Span)
+    }
+
+    #[inline]
+    fn as_parent(&self) -> Parent<'_> {
+        let core = if self.records { Some(self.loom.core()) } else { None };
+        Parent { core, ids: self.ids, kin: Some(&self.kin) }
+    }
+
+    /// Changes the root span, where it is still open.
+    fn change(&self, change: impl FnOnce(&mut SpanBuilder, u64)) -> &Self {
+        if self.records {
+            match &mut *locked(&self.live) {
+                Some(live) => change(&mut live.builder, live.core.time.unix_nanos()),
+                None => self.loom.core().count_misuse(),
+            }
+        }
+        self
+    }
+
+    /// What the user asked.
+    pub fn question(&self, text: &str) -> &Self {
+        self.attribute(key::QUESTION, text)
+    }
+
+    /// What the workflow answered.
+    pub fn answer(&self, text: &str) -> &Self {
+        self.attribute(key::ANSWER, text)
+    }
+
+    /// Tags the run: an entry of the attribute `spanloom.tags.<name>`.
+    pub fn tag(&self, name: &str, text: &str) -> &Self {
+        let tag = [key::TAGS, name].join(".");
+        self.attribute(&tag, text)
+    }
+
+    /// Sets an attribute of the root span.
+    pub fn attribute<'v>(&self, name: &str, value: impl Into<ValueRef<'v>>) -> &Self {
+        self.change(|builder, _| builder.attribute(name, value))
+    }
+
+    /// Adds an event to the root span.
+    pub fn event(&self, name: &str, attributes: &[(&str, ValueRef<'_>)]) -> &Self {
+        self.change(|builder, now| builder.event(now, name, attributes))
+    }
+
+    /// Sets the run's status: a number of your own (0 is success) and what it means.
+    pub fn status(&self, code: i64, message: &str) -> &Self {
+        self.change(|builder, _| {
+            builder.attribute(key::STATUS_CODE, code);
+            builder.status(if code == 0 { StatusCode::Ok } else { StatusCode::Error }, message);
+        })
+    }
+
+    /// Notes that the first frame of the answer came now; only the first call counts.
+    pub fn first_frame(&self) -> &Self {
+        self.change(|builder, now| builder.first_frame(now))
+    }
+
+    /// The run as other programs are to see it: what to inject into calls that it makes.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        context_of(self.ids, self.kin.trace_state.clone())
+    }
+
+    /// The records of this run so far, where it keeps them ([`WorkflowBuilder::keep_log`]).
+    pub(crate) fn records(&self) -> Option<Vec<u8>> {
+        self.kin.log.as_ref().map(|log| locked(log).clone())
+    }
+
+    /// Ends the run now. A second end does nothing and is counted.
+    pub fn end(&self) {
+        if !self.records {
+            return;
+        }
+        let live = locked(&self.live).take();
+        match live {
+            Some(live) => {
+                let now = live.core.time.unix_nanos();
+                end_live(live, now);
+            }
+            None => self.loom.core().count_misuse(),
+        }
+    }
+}
+
+impl Drop for Workflow {
+    fn drop(&mut self) {
+        let live = locked(&self.live).take();
+        if let Some(mut live) = live {
+            if std::thread::panicking() {
+                live.builder.status(StatusCode::Error, "panic");
+            }
+            let now = live.core.time.unix_nanos();
+            end_live(live, now);
+        }
+    }
+}
+
+impl std::fmt::Debug for Workflow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workflow").field("ids", &self.ids).field("recording", &self.records).finish()
+    }
+}

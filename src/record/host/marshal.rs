@@ -1,0 +1,508 @@
+//! The marshalled layout: what Python's `marshal.dumps(spans, 2)` makes of a list of tuples.
+//!
+//! The members of a tuple are, in this order: head (kind, span kind, status, trace flags and host flags in one number), name,
+//! trace id, span id, parent id, workflow id, start, end, node kind, tracestate, identity, attributes, events, further
+//! items. What is absent is `None`.
+
+use std::borrow::Cow;
+
+use super::cursor::Cursor;
+use super::text::text;
+use super::{Ingest, Malformed, put_record, role_of, span_kind_of, usage_of};
+use crate::id::{SpanId, TraceId};
+use crate::otlp::span::StatusCode;
+use crate::record::layout::{TUPLE_LEN, host_flag, item};
+use crate::record::{Identity, Nested, Section, SpanBuilder, SpanStart};
+use crate::value::{ValueRef, ValueSink};
+
+/// Whole numbers of more bits than this are told as a note of their size: Python itself refuses to print longer ones.
+const MAX_DIGITS: usize = 1000;
+
+pub(super) fn ingest(state: &mut Ingest, batch: &[u8], out: &mut Vec<u8>) {
+    let mut reader = Reader { rest: Cursor { rest: batch }, repaired: 0 };
+    let Ok(count) = reader.sequence() else {
+        state.counts.malformed += 1;
+        return;
+    };
+    for _ in 0..count {
+        let mark = out.len();
+        let whole = reader.rest;
+        if span(state, &mut reader, out).is_ok() {
+            continue;
+        }
+        out.truncate(mark);
+        state.counts.malformed += 1;
+        // The value may be well-formed and no span: then the next one follows behind it.
+        reader.rest = whole;
+        if reader.skip().is_err() {
+            return;
+        }
+    }
+    state.counts.repaired += reader.repaired;
+}
+
+struct Reader<'a> {
+    rest: Cursor<'a>,
+    repaired: u64,
+}
+
+/// A marshalled value; of a container, what its members need.
+enum Found<'a> {
+    None,
+    Bool(bool),
+    Int(i64),
+    /// A whole number beyond 64 bits: its digits of 15 bits, the least significant first, and its sign.
+    Large(&'a [u8], bool),
+    Double(f64),
+    Text(&'a [u8]),
+    Bytes(&'a [u8]),
+    /// A list or a tuple, with so many members.
+    Sequence(u32),
+    Map,
+    /// The end of a map.
+    End,
+}
+
+impl<'a> Reader<'a> {
+    #[inline]
+    fn value(&mut self) -> Result<Found<'a>, Malformed> {
+        let rest = &mut self.rest;
+        Ok(match rest.u8()? {
+            b'N' => Found::None,
+            b'T' => Found::Bool(true),
+            b'F' => Found::Bool(false),
+            b'i' => Found::Int(rest.i32()?.into()),
+            b'l' => {
+                let digits = rest.i32()?;
+                let count = usize::try_from(digits.unsigned_abs()).map_err(|_| Malformed)?;
+                let bytes = rest.take(count.checked_mul(2).ok_or(Malformed)?)?;
+                whole_number(bytes, digits < 0)
+            }
+            b'g' => Found::Double(rest.f64()?),
+            b'u' | b't' | b'a' | b'A' => Found::Text(rest.long_slice()?),
+            b'z' | b'Z' => {
+                let length = rest.u8()?;
+                Found::Text(rest.take(length.into())?)
+            }
+            b's' => Found::Bytes(rest.long_slice()?),
+            b'(' | b'[' | b'<' | b'>' => Found::Sequence(rest.u32()?),
+            b')' => Found::Sequence(rest.u8()?.into()),
+            b'{' => Found::Map,
+            b'0' => Found::End,
+            _ => return Err(Malformed),
+        })
+    }
+
+    #[inline]
+    fn sequence(&mut self) -> Result<u32, Malformed> {
+        if let Found::Sequence(count) = self.value()? { Ok(count) } else { Err(Malformed) }
+    }
+
+    #[inline]
+    fn int(&mut self) -> Result<i64, Malformed> {
+        if let Found::Int(number) = self.value()? { Ok(number) } else { Err(Malformed) }
+    }
+
+    /// A number of nanoseconds or tokens; what is negative counts as none.
+    #[inline]
+    fn count(&mut self) -> Result<u64, Malformed> {
+        Ok(match self.value()? {
+            Found::Int(number) => u64::try_from(number).unwrap_or(0),
+            Found::Large(_, negative) => {
+                if negative {
+                    0
+                } else {
+                    u64::MAX
+                }
+            }
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+            Found::Double(number) => number as u64,
+            Found::None => 0,
+            _ => return Err(Malformed),
+        })
+    }
+
+    /// A text; `None` counts as an empty one.
+    #[inline]
+    fn text(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        match self.value()? {
+            Found::Text(bytes) => Ok(text(bytes, &mut self.repaired)),
+            Found::None => Ok(Cow::Borrowed("")),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// The bytes of an id; `None` and no bytes are no id.
+    #[inline]
+    fn id<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        match self.value()? {
+            Found::Bytes([]) => Ok([0; N]),
+            Found::Bytes(bytes) => bytes.try_into().map_err(|_| Malformed),
+            Found::None => Ok([0; N]),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// The key that comes next in a map, as text; `None` at its end. Keys that are no texts are written as such.
+    #[inline]
+    fn key(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+        Ok(Some(match self.value()? {
+            Found::End => return Ok(None),
+            Found::Text(bytes) => text(bytes, &mut self.repaired),
+            Found::Int(number) => Cow::Owned(number.to_string()),
+            Found::Bool(true) => Cow::Borrowed("true"),
+            Found::Bool(false) => Cow::Borrowed("false"),
+            Found::None => Cow::Borrowed("null"),
+            _ => return Err(Malformed),
+        }))
+    }
+
+    /// Goes past a value, whatever it is.
+    fn skip(&mut self) -> Result<(), Malformed> {
+        let mut open: Vec<Open> = Vec::new();
+        loop {
+            match self.value()? {
+                Found::Sequence(count) => open.push(Open::Sequence(count)),
+                Found::Map => open.push(Open::Key),
+                Found::End if matches!(open.last(), Some(Open::Key)) => {
+                    open.pop();
+                }
+                Found::End => return Err(Malformed),
+                _ => {}
+            }
+            loop {
+                match open.last_mut() {
+                    None => return Ok(()),
+                    Some(Open::Sequence(0)) => {
+                        open.pop();
+                    }
+                    Some(Open::Sequence(left)) => {
+                        *left -= 1;
+                        break;
+                    }
+                    // A map's next value is a key or the end; after a key comes its value.
+                    Some(place @ Open::Key) => {
+                        if matches!(self.rest.rest.first(), Some(b'0')) {
+                            break;
+                        }
+                        *place = Open::Value;
+                        break;
+                    }
+                    Some(place @ Open::Value) => {
+                        *place = Open::Key;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells the value that comes next.
+    fn tell(&mut self, sink: &mut dyn ValueSink) -> Result<(), Malformed> {
+        let mut open: Vec<Option<u32>> = Vec::new();
+        loop {
+            match self.value()? {
+                Found::None => sink.null(),
+                Found::Bool(value) => sink.bool(value),
+                Found::Int(value) => sink.int(value),
+                Found::Double(value) => sink.double(value),
+                Found::Large(digits, negative) => sink.string(&large(digits, negative)),
+                Found::Text(bytes) => sink.string(&text(bytes, &mut self.repaired)),
+                Found::Bytes(bytes) => sink.bytes(bytes),
+                Found::Sequence(count) => {
+                    sink.begin_array();
+                    open.push(Some(count));
+                }
+                Found::Map => {
+                    sink.begin_map();
+                    open.push(None);
+                }
+                Found::End => return Err(Malformed),
+            }
+            loop {
+                match open.last_mut() {
+                    None => return Ok(()),
+                    Some(Some(0)) => sink.end_array(),
+                    Some(Some(left)) => {
+                        *left -= 1;
+                        break;
+                    }
+                    Some(None) => {
+                        if let Some(key) = self.key()? {
+                            sink.key(&key);
+                            break;
+                        }
+                        sink.end_map();
+                    }
+                }
+                open.pop();
+            }
+        }
+    }
+}
+
+/// A container that is being gone past.
+enum Open {
+    Sequence(u32),
+    /// A map, before a key.
+    Key,
+    /// A map, before the value of a key.
+    Value,
+}
+
+fn whole_number(digits: &[u8], negative: bool) -> Found<'_> {
+    let mut number: i128 = 0;
+    for (index, digit) in digits.chunks_exact(2).enumerate() {
+        let digit = digit.try_into().map_or(0, u16::from_le_bytes);
+        if index >= 5 && digit > 0 {
+            return Found::Large(digits, negative);
+        }
+        if index < 5 {
+            number |= i128::from(digit & 0x7fff) << (15 * index);
+        }
+    }
+    let number = if negative { -number } else { number };
+    i64::try_from(number).map_or(Found::Large(digits, negative), Found::Int)
+}
+
+/// The decimal digits of a whole number that is given in digits of 15 bits.
+#[cold]
+fn large(digits: &[u8], negative: bool) -> String {
+    let mut number: Vec<u32> =
+        digits.chunks_exact(2).map(|digit| digit.try_into().map_or(0, u16::from_le_bytes).into()).collect();
+    if number.len() > MAX_DIGITS {
+        let bits = number.len() * 15;
+        return ["[integer of about ", &bits.to_string(), " bits]"].concat();
+    }
+    let mut text = Vec::new();
+    while number.iter().any(|digit| *digit > 0) {
+        let mut carry = 0;
+        for digit in number.iter_mut().rev() {
+            let value = carry << 15 | *digit;
+            *digit = value / 10;
+            carry = value % 10;
+        }
+        text.push(b'0' + u8::try_from(carry).unwrap_or(0));
+    }
+    if negative {
+        text.push(b'-');
+    }
+    text.reverse();
+    String::from_utf8(text).unwrap_or_default()
+}
+
+fn span(state: &mut Ingest, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    if reader.sequence()? as usize != TUPLE_LEN {
+        return Err(Malformed);
+    }
+    let before = reader.repaired;
+    let [kind, span_kind, status, trace_flags, f0, f1, ..] = reader.int()?.to_le_bytes();
+    if !(1..=4).contains(&kind) {
+        return Err(Malformed);
+    }
+    let host_flags = u16::from_le_bytes([f0, f1]);
+    let name = reader.text()?;
+    let trace_id = TraceId::from_bytes(reader.id()?);
+    let span_id = SpanId::from_bytes(reader.id()?);
+    let parent_span_id = SpanId::from_bytes(reader.id()?);
+    let workflow = SpanId::from_bytes(reader.id()?);
+    let (start, end) = (reader.count()?, reader.count()?);
+    let node_kind = reader.text()?;
+    let trace_state = reader.text()?;
+    let builder = &mut state.builder;
+    builder.start(&SpanStart {
+        workflow,
+        trace_id,
+        span_id,
+        parent_span_id,
+        parent_is_remote: host_flags & host_flag::PARENT_IS_REMOTE != 0,
+        trace_flags,
+        trace_state: &trace_state,
+        name: &name,
+        span_kind: span_kind_of(span_kind),
+        node_kind: &node_kind,
+        role: role_of(kind, host_flags),
+        start_unix_nano: start,
+    });
+    identity(builder, reader)?;
+    attributes(builder, reader)?;
+    events(builder, reader)?;
+    let message = items(builder, reader)?;
+    builder.status(StatusCode::from_number(status.into()), &message);
+    if reader.repaired > before {
+        builder.note_repair();
+    }
+    state.counts.spans += 1;
+    put_record(builder, kind, end, out);
+    Ok(())
+}
+
+fn identity(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    match reader.value()? {
+        Found::None => Ok(()),
+        Found::Sequence(4) => {
+            let (sid, app_id) = (reader.text()?, reader.text()?);
+            let (uid, chat_id) = (reader.text()?, reader.text()?);
+            builder.identity(&Identity { sid: &sid, app_id: &app_id, uid: &uid, chat_id: &chat_id });
+            Ok(())
+        }
+        _ => Err(Malformed),
+    }
+}
+
+/// The scalar that comes next, without taking it; containers are none.
+#[inline]
+fn scalar<'a>(reader: &mut Reader<'a>) -> Result<Option<ScalarOrText<'a>>, Malformed> {
+    let before = reader.rest;
+    Ok(Some(match reader.value()? {
+        Found::None => ScalarOrText::Scalar(ValueRef::Null),
+        Found::Bool(value) => ScalarOrText::Scalar(ValueRef::Bool(value)),
+        Found::Int(value) => ScalarOrText::Scalar(ValueRef::Int(value)),
+        Found::Double(value) => ScalarOrText::Scalar(ValueRef::Double(value)),
+        Found::Bytes(value) => ScalarOrText::Scalar(ValueRef::Bytes(value)),
+        Found::Text(bytes) => ScalarOrText::Text(text(bytes, &mut reader.repaired)),
+        Found::Large(..) | Found::Sequence(_) | Found::Map => {
+            reader.rest = before;
+            return Ok(None);
+        }
+        Found::End => return Err(Malformed),
+    }))
+}
+
+enum ScalarOrText<'a> {
+    Scalar(ValueRef<'a>),
+    Text(Cow<'a, str>),
+}
+
+/// Takes the value that comes next as one that can be told later: its bytes.
+fn told_later<'a>(reader: &mut Reader<'a>) -> Result<Reader<'a>, Malformed> {
+    let whole = reader.rest.rest;
+    reader.skip()?;
+    let length = whole.len() - reader.rest.rest.len();
+    Ok(Reader { rest: Cursor { rest: whole.get(..length).ok_or(Malformed)? }, repaired: 0 })
+}
+
+/// Tells a value that has been gone past before; it does not fail half-way, unless a map has keys that are no keys.
+fn tell_taken(mut taken: Reader<'_>, repaired: &mut u64, sink: &mut dyn ValueSink) {
+    let _ = taken.tell(sink);
+    *repaired += taken.repaired;
+}
+
+fn attributes(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    each_entry(reader, |reader, name| {
+        match scalar(reader)? {
+            Some(ScalarOrText::Scalar(value)) => builder.attribute(name, value),
+            Some(ScalarOrText::Text(text)) => builder.attribute(name, &*text),
+            None => {
+                let taken = told_later(reader)?;
+                builder.attribute_told(name, |sink| tell_taken(taken, &mut reader.repaired, sink));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Calls `entry` for each key of the map that comes next; `None` counts as an empty map.
+#[inline]
+fn each_entry<'a>(
+    reader: &mut Reader<'a>,
+    mut entry: impl FnMut(&mut Reader<'a>, &str) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    match reader.value()? {
+        Found::None => Ok(()),
+        Found::Map => {
+            while let Some(name) = reader.key()? {
+                entry(reader, &name)?;
+            }
+            Ok(())
+        }
+        _ => Err(Malformed),
+    }
+}
+
+fn events(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    let count = match reader.value()? {
+        Found::None => 0,
+        Found::Sequence(count) => count,
+        _ => return Err(Malformed),
+    };
+    for _ in 0..count {
+        if reader.sequence()? != 3 {
+            return Err(Malformed);
+        }
+        let time = reader.count()?;
+        let name = reader.text()?;
+        let event = builder.open_event(time, &name);
+        nested(event, reader)?;
+    }
+    Ok(())
+}
+
+fn nested(mut target: Option<Nested<'_>>, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    each_entry(reader, |reader, name| {
+        let taken = told_later(reader)?;
+        if let Some(target) = &mut target {
+            target.attribute(name, |sink| tell_taken(taken, &mut reader.repaired, sink));
+        }
+        Ok(())
+    })?;
+    if let Some(target) = target {
+        target.close();
+    }
+    Ok(())
+}
+
+/// Reads the further items; gives the message of the status.
+fn items<'a>(builder: &mut SpanBuilder, reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Malformed> {
+    let mut message = Cow::Borrowed("");
+    let count = match reader.value()? {
+        Found::None => 0,
+        Found::Sequence(count) => count,
+        _ => return Err(Malformed),
+    };
+    for _ in 0..count {
+        reader.sequence()?;
+        let kind = u8::try_from(reader.int()?).map_err(|_| Malformed)?;
+        match kind {
+            item::INPUT | item::OUTPUT | item::CONFIG => {
+                let section = match kind {
+                    item::INPUT => Section::Input,
+                    item::OUTPUT => Section::Output,
+                    _ => Section::Config,
+                };
+                each_entry(reader, |reader, name| {
+                    let taken = told_later(reader)?;
+                    builder.section_told(section, name, |sink| tell_taken(taken, &mut reader.repaired, sink));
+                    Ok(())
+                })?;
+            }
+            item::LINK => {
+                let trace_id = TraceId::from_bytes(reader.id()?);
+                let span_id = SpanId::from_bytes(reader.id()?);
+                let flags = u32::try_from(reader.int()?).map_err(|_| Malformed)?;
+                let trace_state = reader.text()?;
+                let link = builder.open_link(trace_id, span_id, &trace_state, flags);
+                nested(link, reader)?;
+            }
+            item::USAGE => {
+                let mut numbers = [0; 7];
+                for number in &mut numbers {
+                    *number = reader.count()?;
+                }
+                let cumulative = matches!(reader.value()?, Found::Bool(true));
+                builder.usage(usage_of(numbers, cumulative));
+            }
+            item::FIRST_FRAME => {
+                let time = reader.count()?;
+                builder.first_frame(time);
+            }
+            item::NEXT => {
+                let id = reader.text()?;
+                builder.next(&id);
+            }
+            item::STATUS_MESSAGE => message = reader.text()?,
+            _ => return Err(Malformed),
+        }
+    }
+    Ok(message)
+}

@@ -1,0 +1,239 @@
+//! The native handles: what a program says is what a sink gets.
+#![cfg(feature = "native")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use spanloom::host::{ManualClock, SeededEntropy};
+use spanloom::otlp::any::AnyView;
+use spanloom::otlp::span::{SpanView, StatusCode};
+use spanloom::sample::Sampler;
+use spanloom::{Loom, MemorySink, SpanId, Usage};
+
+fn seeded() -> (Loom, MemorySink, ManualClock) {
+    let (sink, clock) = (MemorySink::new(), ManualClock::at(1_700_000_000_000_000_000));
+    let loom = Loom::builder()
+        .service("test")
+        .sink(sink.clone())
+        .clock(clock.clone())
+        .entropy(SeededEntropy::new(7))
+        .build();
+    (loom, sink, clock)
+}
+
+/// Name, parent's name and attribute count of each span, in the order of their ends.
+fn outline(sink: &MemorySink) -> Vec<(String, String, usize)> {
+    let mut spans = Vec::new();
+    sink.each_span(|span| {
+        spans.push((span.span_id, span.parent_span_id, span.name.to_owned(), span.attributes().count()));
+    });
+    let name_of = |id: SpanId| spans.iter().find(|span| span.0 == id).map_or(String::new(), |span| span.2.clone());
+    spans.iter().map(|span| (span.2.clone(), name_of(span.1), span.3)).collect()
+}
+
+#[test]
+fn a_workflow_reaches_the_sink_as_a_tree() {
+    let (loom, sink, clock) = seeded();
+    let run = loom.workflow("answer").app("a").user("u").question("why?").start();
+    let mut plan = run.node("plan").kind("llm").start();
+    plan.input("question", "why?").usage(Usage { prompt: 3, completion: 1, ..Usage::default() });
+    clock.advance(5);
+    let mut inner = plan.node("inner").start();
+    inner.attribute("n", 1);
+    inner.end();
+    plan.end();
+    run.answer("because").status(0, "").end();
+    let receipt = loom.flush();
+    assert_eq!((receipt.delivered, receipt.pending, receipt.dropped), (3, 0, 0));
+    let names = |name: &str, parent: &str, attributes| (name.to_owned(), parent.to_owned(), attributes);
+    // app, user and span_version on each; kind, operation and name on the root; question, answer, status number
+    assert_eq!(outline(&sink), [names("inner", "plan", 4), names("plan", "answer", 8), names("answer", "", 9)]);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let record = || {
+        let (loom, sink, clock) = seeded();
+        let run = loom.workflow("w").sid("s").start();
+        for step in 0..50 {
+            clock.advance(10);
+            run.node("n").kind("tool").start().attribute("step", step).event("e", &[]);
+        }
+        run.end();
+        loom.flush();
+        (sink.records(), sink.to_otlp())
+    };
+    assert_eq!(record(), record());
+}
+
+#[test]
+fn an_error_becomes_status_and_exception_and_is_given_on() {
+    let (loom, sink, _) = seeded();
+    let run = loom.workflow("w").start();
+    let result: Result<(), String> = run.node("tool").run(|_| Err("no network".into()));
+    assert_eq!(result, Err("no network".to_owned()));
+    run.end();
+    loom.flush();
+    let mut seen = 0;
+    sink.each_span(|span| {
+        if span.name == "tool" {
+            seen += 1;
+            assert_eq!((span.status(), span.status_message), (StatusCode::Error, "no network"));
+            let event = span.events().next().unwrap();
+            assert_eq!(event.name, "exception");
+            assert_eq!(span.attribute("error.type"), Some(AnyView::String("alloc::string::String")));
+        }
+    });
+    assert_eq!(seen, 1);
+}
+
+#[test]
+fn unsampled_runs_cost_no_records_and_pass_their_context_on() {
+    let sink = MemorySink::new();
+    let loom = Loom::builder().sink(sink.clone()).sampler(Sampler::ALWAYS_OFF).build();
+    let run = loom.workflow("w").start();
+    let mut node = run.node("n").start();
+    node.attribute("a", 1).event("e", &[]);
+    assert!(!node.is_recording());
+    let child = node.node("m").start();
+    let (root, below) = (run.context().span.unwrap(), child.context().span.unwrap());
+    assert_eq!(root.trace_id, below.trace_id);
+    assert!(!below.flags.is_sampled());
+    drop((child, node));
+    run.end();
+    loom.flush();
+    assert_eq!((sink.span_count(), loom.ledger().accepted, loom.ledger().sampled_out), (0, 0, 1));
+}
+
+#[test]
+fn a_disabled_loom_passes_the_caller_s_context_on() {
+    let loom = Loom::builder().disabled(true).build();
+    let headers = vec![("traceparent".to_owned(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned())];
+    let run = loom.workflow("w").parent(&loom.extract(&headers)).start();
+    let mut out: Vec<(String, String)> = Vec::new();
+    loom.inject(&run.node("n").start().context(), &mut out);
+    assert_eq!(out, headers);
+}
+
+#[test]
+fn changes_after_the_end_do_nothing_and_are_counted() {
+    let (loom, sink, _) = seeded();
+    let run = loom.workflow("w").start();
+    run.end();
+    run.answer("late").end();
+    run.node("late child").start().end();
+    drop(run);
+    loom.flush();
+    assert_eq!(loom.ledger().misuse, 2);
+    assert_eq!(sink.span_count(), 2);
+}
+
+#[test]
+fn threads_that_end_and_threads_that_run_are_both_flushed() {
+    let sink = MemorySink::new();
+    let loom = Loom::builder().sink(sink.clone()).build();
+    let run = loom.workflow("w").start();
+    let waits = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..1000 {
+                    run.node("n").start().end();
+                }
+            });
+        }
+        let (run, waits) = (&run, &waits);
+        scope.spawn(move || {
+            run.node("of a thread that runs on").start().end();
+            while waits.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        while loom.ledger().accepted < 4001 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let receipt = loom.flush();
+        assert_eq!(receipt.pending, 0);
+        waits.store(false, Ordering::Relaxed);
+    });
+    run.end();
+    loom.flush();
+    assert_eq!(sink.span_count(), 4002);
+    let ledger = loom.ledger();
+    assert_eq!(ledger.accepted, ledger.delivered);
+}
+
+#[test]
+fn the_last_handle_flushes() {
+    let sink = MemorySink::new();
+    let loom = Loom::builder().sink(sink.clone()).build();
+    let clone = loom.clone();
+    loom.workflow("w").start().end();
+    drop(loom);
+    assert_eq!(sink.span_count(), 0);
+    drop(clone);
+    assert_eq!(sink.span_count(), 1);
+}
+
+#[test]
+fn live_view_writes_records_when_spans_start() {
+    let sink = MemorySink::new();
+    let loom = Loom::builder().sink(sink.clone()).live_view(true).build();
+    let run = loom.workflow("w").start();
+    let node = run.node("n").start();
+    loom.flush();
+    let kinds = |records: &[u8]| {
+        spanloom::record::Records::new(records).map(|record| record.unwrap().kind as u8).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&sink.records()), [1, 2]);
+    node.end();
+    run.end();
+    loom.flush();
+    assert_eq!(kinds(&sink.records()), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_sink_that_fails_is_counted() {
+    struct Broken;
+    impl spanloom::RecordSink for Broken {
+        fn take(&mut self, _: &spanloom::Outgoing<'_>) -> std::io::Result<()> {
+            Err(std::io::Error::other("full"))
+        }
+    }
+    let loom = Loom::builder().sink(Broken).build();
+    loom.workflow("w").start().end();
+    assert_eq!(loom.flush().dropped, 1);
+    let ledger = loom.ledger();
+    assert_eq!((ledger.accepted, ledger.dropped, ledger.pending), (1, 1, 0));
+}
+
+#[test]
+fn a_file_holds_a_request_a_line() {
+    let path = std::env::temp_dir().join(format!("spanloom-recording-{}.jsonl", std::process::id()));
+    let loom = Loom::builder().service("filed").sink(spanloom::FileSink::append(&path).unwrap()).build();
+    loom.workflow("w").start().end();
+    loom.flush();
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(text.lines().count(), 1);
+    let request = spanloom::otlp::json::traces_from_json(text.trim().as_bytes()).unwrap();
+    let view = spanloom::otlp::decode_traces(&request).unwrap();
+    let names: Vec<&str> = view.spans().map(|found| found.span.name).collect();
+    assert_eq!(names, ["w"]);
+}
+
+#[test]
+fn a_panic_ends_its_node_as_failed() {
+    let (loom, sink, _) = seeded();
+    let run = loom.workflow("w").start();
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _node = run.node("n").start();
+        panic!("oh");
+    }));
+    assert!(caught.is_err());
+    run.end();
+    loom.flush();
+    let mut failed = Vec::new();
+    sink.each_span(|span: SpanView<'_>| failed.push((span.name.to_owned(), span.status())));
+    assert_eq!(failed, [("n".to_owned(), StatusCode::Error), ("w".to_owned(), StatusCode::Unset)]);
+}
