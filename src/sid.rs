@@ -281,6 +281,7 @@ mod tests {
         random: 0,
     };
 
+    #[cfg(not(target_arch = "wasm32"))]
     #[test]
     fn sixty_four_threads_in_one_millisecond_never_make_the_same() {
         let sids = SidGenerator::new(&CONFIG).unwrap();
