@@ -11,14 +11,12 @@ use std::{env, fs};
 use serde::Deserialize;
 
 use crate::Outcome;
-use crate::harness::{Pace, Series};
-use crate::table::{Goal, Row, Skipped, Unit};
+use crate::harness::Series;
 
 /// A language whose scripts are measured.
 pub struct Host {
     /// Its folder below `benches/` and below the folder of installed packages.
     folder: &'static str,
-    row: &'static str,
     /// The file that names the packages and their versions.
     pins: &'static str,
     /// What runs the scripts, given the folder of installed packages.
@@ -26,63 +24,40 @@ pub struct Host {
     install: fn(&Path, pins: &Path) -> Outcome<()>,
     our_script: &'static str,
     peer_script: &'static str,
-    peer: &'static str,
-    goal: Goal,
 }
 
 pub const NODE: Host = Host {
     folder: "node",
-    row: "node-encode",
     pins: "package.json",
     program: |_| "node".into(),
     install: install_node,
     our_script: "spanloom.mjs",
     peer_script: "otel.mjs",
-    peer: "OTel JS, batch + protobuf",
-    goal: Goal::Ratio(5.0),
 };
 
 pub const PYTHON: Host = Host {
     folder: "python",
-    row: "python-encode",
     pins: "requirements.txt",
     program: |packages| packages.join("bin/python"),
     install: install_python,
     our_script: "spanloom_bench.py",
     peer_script: "otel.py",
-    peer: "OTel Python, batch + protobuf",
-    goal: Goal::Ratio(15.0),
 };
-
-/// Runs both scripts of a language in turns.
-pub fn compare(host: &Host, pace: Pace) -> Result<Row, Skipped> {
-    let skipped = |reason: String| Skipped { name: host.row.to_owned(), reason };
-    if !host.is_installed() {
-        return Err(skipped("its packages are not installed: cargo xtask setup --bench".to_owned()));
-    }
-    let (mut ours, mut peer) = (Series::default(), Series::default());
-    for _ in 0..pace.rounds.div_ceil(5) {
-        ours.push(host.run(host.our_script).map_err(|error| skipped(error.to_string()))?);
-        peer.push(host.run(host.peer_script).map_err(|error| skipped(error.to_string()))?);
-    }
-    let peer = Some((host.peer, peer));
-    Ok(Row { name: host.row.to_owned(), ours, peer, unit: Unit::MicrosecondsPerSpan, goal: Some(host.goal) })
-}
 
 /// Installs the packages of every language that is on this machine.
 pub fn install() -> Outcome<()> {
     for host in [NODE, PYTHON] {
         if host.is_installed() {
-            println!("{}: installed already", host.row);
+            println!("{}: installed already", host.folder);
             continue;
         }
         fs::create_dir_all(host.packages())?;
         match (host.install)(&host.packages(), &host.pins()) {
             Ok(()) => {
                 fs::copy(host.pins(), host.mark())?;
-                println!("{}: installed", host.row);
+                println!("{}: installed", host.folder);
             }
-            Err(error) => println!("{}: skipped, {error}", host.row),
+            Err(error) => println!("{}: skipped, {error}", host.folder),
         }
     }
     Ok(())
@@ -94,8 +69,22 @@ pub fn repository() -> PathBuf {
 }
 
 impl Host {
+    /// Runs our script and the peer's in turns.
+    pub fn compare(&self, rounds: u32) -> Outcome<(Series, Series)> {
+        if !self.is_installed() {
+            return Err("its packages are not installed: cargo xtask setup --bench".into());
+        }
+        let (mut ours, mut peer) = (Series::default(), Series::default());
+        for _ in 0..rounds {
+            ours.push(self.run(self.our_script)?);
+            peer.push(self.run(self.peer_script)?);
+        }
+        Ok((ours, peer))
+    }
+
     fn packages(&self) -> PathBuf {
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
+        let target =
+            env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
         target.join("bench").join(self.folder)
     }
 
@@ -147,7 +136,9 @@ fn install_node(packages: &Path, pins: &Path) -> Outcome<()> {
 
 fn install_python(packages: &Path, pins: &Path) -> Outcome<()> {
     complete(Command::new("python3").args(["-m", "venv"]).arg(packages))?;
-    complete(Command::new(packages.join("bin/python")).args(["-m", "pip", "install", "--quiet", "-r"]).arg(pins))
+    complete(
+        Command::new(packages.join("bin/python")).args(["-m", "pip", "install", "--quiet", "-r"]).arg(pins),
+    )
 }
 
 fn complete(command: &mut Command) -> Outcome<()> {

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
-use crate::harness::Scenario;
 use crate::hosts::repository;
+use crate::rows::Make;
 use crate::{Outcome, decode, peers};
 
 /// How much worse a count may be than the snapshot's.
@@ -19,7 +19,7 @@ const TOLERANCE: f64 = 0.02;
 const SPANS: u64 = 20_000;
 
 /// The work of a scenario by its name. Names that start with `peer` are counted for scale and never checked.
-const SCENARIOS: &[(&str, fn() -> Scenario<'static>)] = &[
+const SCENARIOS: &[(&str, Make)] = &[
     ("peer-record", peers::opentelemetry::record),
     ("peer-record-encode", peers::opentelemetry::collect_and_encode),
     ("peer-unsampled", peers::opentelemetry::unsampled),
@@ -59,7 +59,7 @@ fn calls(name: &str) -> Outcome<u64> {
     Ok((SPANS / u64::from(find(name)?().items())).max(1))
 }
 
-fn find(name: &str) -> Outcome<fn() -> Scenario<'static>> {
+fn find(name: &str) -> Outcome<Make> {
     let known = SCENARIOS.iter().find(|(known, _)| *known == name);
     known.map(|(_, make)| *make).ok_or_else(|| format!("no scenario is named {name}").into())
 }

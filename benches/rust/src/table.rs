@@ -40,7 +40,7 @@ pub enum Goal {
 /// One line of the table.
 #[derive(Clone, Debug)]
 pub struct Row {
-    pub name: String,
+    pub name: &'static str,
     pub ours: Series,
     pub peer: Option<(&'static str, Series)>,
     pub unit: Unit,
@@ -62,13 +62,6 @@ impl Row {
             Goal::AtMost(most) => self.ours.median() <= most,
         })
     }
-}
-
-/// A row that could not be measured here.
-#[derive(Clone, Debug)]
-pub struct Skipped {
-    pub name: String,
-    pub reason: String,
 }
 
 /// What goes above the table.
@@ -102,7 +95,16 @@ pub fn line(row: &Row) -> String {
         None => "",
     };
     let ours = figure(row.ours.median());
-    columns([&row.name, &ours, &peer, row.unit.name(), &ratio, &spread, &format!("{goal}{verdict}"), &peer_name])
+    columns([
+        row.name,
+        &ours,
+        &peer,
+        row.unit.name(),
+        &ratio,
+        &spread,
+        &format!("{goal}{verdict}"),
+        &peer_name,
+    ])
 }
 
 /// Writes the rows for machines.
@@ -119,7 +121,7 @@ pub fn write_json(rows: &[Row], target: impl io::Write) -> serde_json::Result<()
     let entries: Vec<_> = rows
         .iter()
         .map(|row| Entry {
-            name: &row.name,
+            name: row.name,
             ours: row.ours.median(),
             peer: row.peer.as_ref().map(|(_, peer)| peer.median()),
             peer_name: row.peer.as_ref().map(|(name, _)| *name),
@@ -131,9 +133,8 @@ pub fn write_json(rows: &[Row], target: impl io::Write) -> serde_json::Result<()
 }
 
 fn columns([name, ours, peer, unit, ratio, spread, goal, peer_name]: [&str; 8]) -> String {
-    let line = format!(
-        "{name:<30} {ours:>9} {peer:>9} {unit:<16} {ratio:>8} {spread:>10}  {goal:<16} {peer_name}"
-    );
+    let line =
+        format!("{name:<30} {ours:>9} {peer:>9} {unit:<16} {ratio:>8} {spread:>10}  {goal:<16} {peer_name}");
     line.trim_end().to_owned()
 }
 
@@ -158,7 +159,7 @@ mod tests {
             series
         };
         Row {
-            name: "record".to_owned(),
+            name: "record",
             ours: series(ours),
             peer: Some(("otel", series(peer))),
             unit: Unit::NanosecondsPerSpan,
@@ -182,7 +183,8 @@ mod tests {
     #[test]
     fn the_file_has_one_object_a_row() {
         let mut file = Vec::new();
-        write_json(&[row(50.0, 600.0, Goal::Ratio(2.0)), row(0.0, 6.0, Goal::AtMost(0.0))], &mut file).unwrap();
+        write_json(&[row(50.0, 600.0, Goal::Ratio(2.0)), row(0.0, 6.0, Goal::AtMost(0.0))], &mut file)
+            .unwrap();
         let expected = serde_json::json!([
             {"name": "record", "ours": 50.0, "peer": 600.0, "peer_name": "otel", "ratio": 12.0, "unit": "ns/span"},
             {"name": "record", "ours": 0.0, "peer": 6.0, "peer_name": "otel", "ratio": null, "unit": "ns/span"},

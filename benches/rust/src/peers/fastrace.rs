@@ -10,8 +10,8 @@ use fastrace::prelude::{Event, LocalSpan, Span, SpanContext, SpanRecord};
 
 use crate::harness::Scenario;
 use crate::workload::{
-    BURST, BURST_SPANS, EVENT, ID, INDEX_KEY, INPUT, INPUT_KEY, MODEL, NODE, NODES, SPANS, TOKENS_KEY, TYPE, WORKFLOW,
-    tokens,
+    BURST, BURST_SPANS, EVENT, ID, INDEX_KEY, INPUT, INPUT_KEY, MODEL, NODE, NODES, SPANS, TOKENS_KEY, TYPE,
+    WORKFLOW, tokens,
 };
 
 pub const NAME: &str = "fastrace";

@@ -13,15 +13,15 @@ use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_sc
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanExporter,
-    SpanProcessor,
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, Span, SpanData,
+    SpanExporter, SpanProcessor,
 };
 use prost::Message;
 
 use crate::harness::Scenario;
 use crate::workload::{
-    BURST, BURST_SPANS, EVENT, ID, INDEX_KEY, INPUT, INPUT_KEY, MODEL, NODE, NODES, SERVICE, SPANS, TOKENS_KEY, TYPE,
-    WORKFLOW, tokens,
+    BURST, BURST_SPANS, EVENT, ID, INDEX_KEY, INPUT, INPUT_KEY, MODEL, NODE, NODES, SERVICE, SPANS,
+    TOKENS_KEY, TYPE, WORKFLOW, tokens,
 };
 
 pub const SDK: &str = "opentelemetry_sdk";
@@ -37,15 +37,19 @@ pub fn unsampled() -> Scenario<'static> {
 }
 
 fn dropping(sampler: Sampler) -> Scenario<'static> {
-    let provider =
-        SdkTracerProvider::builder().with_sampler(sampler).with_resource(resource()).with_span_processor(Drop).build();
+    let provider = SdkTracerProvider::builder()
+        .with_sampler(sampler)
+        .with_resource(resource())
+        .with_span_processor(Drop)
+        .build();
     let tracer = provider.tracer(SERVICE);
     Scenario::new(SPANS, move || record_workflow(&tracer))
 }
 
 /// Bursts of W through the SDK's batch processor, whose thread encodes them: what programs run.
 pub fn batch_and_encode() -> Scenario<'static> {
-    let config = BatchConfigBuilder::default().with_max_queue_size(8192).with_max_export_batch_size(1024).build();
+    let config =
+        BatchConfigBuilder::default().with_max_queue_size(8192).with_max_export_batch_size(1024).build();
     exporting(BatchSpanProcessor::builder(Encoder::default()).with_batch_config(config).build())
 }
 
@@ -55,10 +59,12 @@ pub fn collect_and_encode() -> Scenario<'static> {
 }
 
 fn exporting(processor: impl SpanProcessor + 'static) -> Scenario<'static> {
-    let provider = SdkTracerProvider::builder().with_resource(resource()).with_span_processor(processor).build();
+    let provider =
+        SdkTracerProvider::builder().with_resource(resource()).with_span_processor(processor).build();
     let tracer = provider.tracer(SERVICE);
     let work = move || (0..BURST).for_each(|_| record_workflow(&tracer));
-    Scenario::new(BURST_SPANS, work).settling(move || provider.force_flush().expect("the encoder never fails"))
+    Scenario::new(BURST_SPANS, work)
+        .settling(move || provider.force_flush().expect("the encoder never fails"))
 }
 
 /// A request of a burst's spans: what the decoders read.
@@ -72,7 +78,8 @@ pub fn request() -> Vec<u8> {
 /// Decodes a request into prost's structs.
 pub fn decode(request: &[u8]) -> Scenario<'_> {
     Scenario::new(BURST_SPANS, move || {
-        let decoded = ExportTraceServiceRequest::decode(black_box(request)).expect("the request was just encoded");
+        let decoded =
+            ExportTraceServiceRequest::decode(black_box(request)).expect("the request was just encoded");
         black_box(&decoded);
     })
 }
