@@ -60,9 +60,9 @@ enum Command {
     },
     /// Install the official SDKs for Node and Python below the target folder
     Setup,
-    /// Do one scenario of `instructions` so many times
+    /// Do one scenario of `instructions`
     #[command(hide = true)]
-    Scenario { name: String, calls: u64 },
+    Scenario { name: String },
 }
 
 fn main() -> ExitCode {
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         None => print_table(&cli.table),
         Some(Command::Instructions { check, filter }) => instructions::run(check, &filter),
         Some(Command::Setup) => hosts::install(),
-        Some(Command::Scenario { name, calls }) => instructions::scenario(&name, calls),
+        Some(Command::Scenario { name }) => instructions::scenario(&name),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
