@@ -15,6 +15,8 @@ pub enum Measure {
     ProcessCpu,
     /// Allocations of all threads together, settling included.
     Allocations,
+    /// The most bytes held at once during one call, beyond what was held before.
+    PeakBytes,
 }
 
 /// How long to measure.
@@ -95,6 +97,9 @@ impl<'a> Scenario<'a> {
                 nanoseconds(process_cpu().saturating_sub(before))
             }
             Measure::Allocations => alloc::counted(|| self.run(calls)).allocations as f64,
+            Measure::PeakBytes => {
+                return alloc::counted(|| self.run(1)).peak_bytes as f64 / f64::from(self.items);
+            }
         };
         total / (calls as f64 * f64::from(self.items))
     }

@@ -12,8 +12,9 @@ use std::{env, fs};
 
 use crate::harness::Scenario;
 use crate::hosts::repository;
+use crate::peers::opentelemetry as otel;
 use crate::rows::Make;
-use crate::{Outcome, decode, peers};
+use crate::{Outcome, decode, ours};
 
 /// How much worse a count may be than the snapshot's.
 const TOLERANCE: f64 = 0.02;
@@ -22,9 +23,14 @@ const SPANS: u64 = 20_000;
 
 /// The work of a scenario by its name. Names that start with `peer` are counted for scale and never checked.
 const SCENARIOS: &[(&str, Make)] = &[
-    ("peer-record", peers::opentelemetry::record),
-    ("peer-record-encode", peers::opentelemetry::collect_and_encode),
-    ("peer-unsampled", peers::opentelemetry::unsampled),
+    ("record", ours::record),
+    ("unsampled", ours::unsampled),
+    ("encode", ours::encode),
+    ("decode", decode::visit),
+    ("decode-owned", decode::own),
+    ("peer-record", otel::record),
+    ("peer-record-encode", otel::collect_and_encode),
+    ("peer-unsampled", otel::unsampled),
     ("peer-decode", decode::prost),
 ];
 

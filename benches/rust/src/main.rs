@@ -6,9 +6,11 @@ mod decode;
 mod harness;
 mod hosts;
 mod instructions;
+mod ours;
 mod peers;
 mod rows;
 mod table;
+mod tree;
 mod workload;
 
 use std::fs::File;

@@ -14,8 +14,6 @@ use crate::workload::{
     WORKFLOW, tokens,
 };
 
-pub const NAME: &str = "fastrace";
-
 /// Bursts of W.
 pub fn record() -> Scenario<'static> {
     start();

@@ -24,8 +24,6 @@ use crate::workload::{
     TOKENS_KEY, TYPE, WORKFLOW, tokens,
 };
 
-pub const SDK: &str = "opentelemetry_sdk";
-
 /// W to a processor that drops the spans.
 pub fn record() -> Scenario<'static> {
     dropping(Sampler::AlwaysOn)
