@@ -14,7 +14,7 @@ use crate::harness::Scenario;
 use crate::hosts::repository;
 use crate::peers::opentelemetry as otel;
 use crate::rows::Make;
-use crate::{Outcome, decode, ours};
+use crate::{Outcome, decode, ingest, ours};
 
 /// How much worse a count may be than the snapshot's.
 const TOLERANCE: f64 = 0.02;
@@ -28,6 +28,8 @@ const SCENARIOS: &[(&str, Make)] = &[
     ("encode", ours::encode),
     ("decode", decode::visit),
     ("decode-owned", decode::own),
+    ("ingest-compact", ingest::compact),
+    ("ingest-marshal", ingest::marshal),
     ("peer-record", otel::record),
     ("peer-record-encode", otel::collect_and_encode),
     ("peer-unsampled", otel::unsampled),

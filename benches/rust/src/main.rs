@@ -5,6 +5,7 @@ mod alloc;
 mod decode;
 mod harness;
 mod hosts;
+mod ingest;
 mod instructions;
 mod ours;
 mod peers;

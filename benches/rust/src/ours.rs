@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::io;
 
 use spanloom::otlp::span::StatusCode;
-use spanloom::otlp::traces::{Resource, Scope, encode_traces};
+use spanloom::otlp::{Resource, Scope, encode_traces};
 use spanloom::sample::Sampler;
 use spanloom::{Loom, MemorySink, Outgoing, RecordSink};
 
@@ -98,7 +98,7 @@ impl RecordSink for Encode {
 
 #[cfg(test)]
 mod tests {
-    use spanloom::otlp::traces::decode_traces;
+    use spanloom::otlp::decode_traces;
 
     use super::*;
 

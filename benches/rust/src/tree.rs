@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use spanloom::loom::{Weaver, WeaverOptions};
 use spanloom::otlp::span::{SpanKind, StatusCode};
-use spanloom::otlp::traces::{Resource, Scope, encode_traces};
+use spanloom::otlp::{Resource, Scope, encode_traces};
 use spanloom::record::{SpanBuilder, SpanRole, SpanStart};
 use spanloom::{SpanId, TraceId};
 
