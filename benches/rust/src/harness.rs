@@ -9,7 +9,8 @@ use crate::alloc;
 /// What is read before and after the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// Nanoseconds that the calling thread spends in the work; settling is not in it.
+    /// Nanoseconds of processor time of the calling thread in the work; settling is not in it. Time in which other
+    /// programs had the processor is not in it either.
     CallingThread,
     /// Nanoseconds of processor time of all threads together, settling included.
     ProcessCpu,
@@ -57,20 +58,20 @@ impl<'a> Scenario<'a> {
         self.items
     }
 
-    /// Does the work `calls` times; gives back the nanoseconds spent in the work alone.
-    pub fn run(&mut self, calls: u64) -> f64 {
+    /// Does the work `calls` times; gives back the processor time that the calling thread spent in the work alone.
+    pub fn run(&mut self, calls: u64) -> Duration {
         let Some(settle) = &mut self.settle else {
-            let start = Instant::now();
+            let start = thread_cpu();
             for _ in 0..calls {
                 (self.work)();
             }
-            return nanoseconds(start.elapsed());
+            return thread_cpu() - start;
         };
-        let mut spent = 0.0;
+        let mut spent = Duration::ZERO;
         for _ in 0..calls {
-            let start = Instant::now();
+            let start = thread_cpu();
             (self.work)();
-            spent += nanoseconds(start.elapsed());
+            spent += thread_cpu() - start;
             settle();
         }
         spent
@@ -90,11 +91,11 @@ impl<'a> Scenario<'a> {
 
     fn round(&mut self, measure: Measure, calls: u64) -> f64 {
         let total = match measure {
-            Measure::CallingThread => self.run(calls),
+            Measure::CallingThread => nanoseconds(self.run(calls)),
             Measure::ProcessCpu => {
                 let before = process_cpu();
                 self.run(calls);
-                nanoseconds(process_cpu().saturating_sub(before))
+                nanoseconds(process_cpu() - before)
             }
             Measure::Allocations => alloc::counted(|| self.run(calls)).allocations as f64,
             Measure::PeakBytes => {
@@ -161,10 +162,18 @@ fn nanoseconds(duration: Duration) -> f64 {
 }
 
 fn process_cpu() -> Duration {
+    cpu_clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+fn thread_cpu() -> Duration {
+    cpu_clock(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn cpu_clock(clock: libc::clockid_t) -> Duration {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call writes one timespec, to a place that holds one.
-    let status = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut now) };
-    assert_eq!(status, 0, "the system has no clock for process CPU time");
+    let status = unsafe { libc::clock_gettime(clock, &raw mut now) };
+    assert_eq!(status, 0, "the system has no clock for processor time");
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
@@ -184,9 +193,14 @@ mod tests {
 
     #[test]
     fn only_the_work_is_timed_for_the_calling_thread() {
-        let pause = || std::thread::sleep(Duration::from_millis(5));
-        let nanoseconds = Scenario::new(1, || ()).settling(pause).run(2);
-        assert!(nanoseconds < 5e6, "{nanoseconds}");
+        let spin = || {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(5) {}
+        };
+        let settling = Scenario::new(1, || ()).settling(spin).run(2);
+        assert!(settling < Duration::from_millis(2), "{settling:?}");
+        let working = Scenario::new(1, spin).run(2);
+        assert!(working > settling, "{working:?}");
     }
 
     #[test]

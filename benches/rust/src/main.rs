@@ -11,7 +11,6 @@ mod ours;
 mod peers;
 mod rows;
 mod table;
-mod tree;
 mod workload;
 
 use std::fs::File;

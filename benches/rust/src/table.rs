@@ -83,7 +83,7 @@ pub fn line(row: &Row) -> String {
         }
         None => ("-".to_owned(), percent(&row.ours), "-".to_owned()),
     };
-    let ratio = row.ratio().map_or("-".to_owned(), |ratio| format!("{ratio:.1}x"));
+    let ratio = row.ratio().map_or("-".to_owned(), |ratio| format!("{}x", figure(ratio)));
     let goal = match row.goal {
         Some(Goal::Ratio(least)) => format!(">= {least}x"),
         Some(Goal::AtMost(most)) => format!("<= {most}"),
@@ -142,6 +142,7 @@ fn columns([name, ours, peer, unit, ratio, spread, goal, peer_name]: [&str; 8]) 
 fn figure(value: f64) -> String {
     match value {
         value if value == 0.0 => "0".to_owned(),
+        value if value < 0.1 => format!("{value:.4}"),
         value if value < 10.0 => format!("{value:.2}"),
         value if value < 100.0 => format!("{value:.1}"),
         value => format!("{value:.0}"),
