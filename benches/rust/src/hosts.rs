@@ -74,6 +74,11 @@ impl Host {
         if !self.is_installed() {
             return Err("its packages are not installed: cargo xtask setup --bench".into());
         }
+        for script in [self.our_script, self.peer_script] {
+            if !self.scripts().join(script).is_file() {
+                return Err(format!("there is no benches/{}/{script}", self.folder).into());
+            }
+        }
         let (mut ours, mut peer) = (Series::default(), Series::default());
         for _ in 0..rounds {
             ours.push(self.run(self.our_script)?);
