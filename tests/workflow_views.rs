@@ -445,6 +445,61 @@ fn an_openinference_span_alone_is_workflow_and_node() {
     assert_eq!(node.logs.len(), 1);
 }
 
+/// What a program records live reads as a log too.
+#[cfg(feature = "native")]
+#[test]
+fn a_live_workflow_becomes_a_sensible_log() {
+    use spanloom::native::{Loom, MemorySink};
+    let sink = MemorySink::new();
+    let loom = Loom::builder().service("planner").sink(sink.clone()).build();
+    let run = loom.workflow("answer-question").app("app-1").user("u-7").chat("c-9").question("why?").start();
+    run.tag("tier", "gold");
+    let mut plan = run.node("plan").kind("llm").start();
+    plan.input("question", "why?").config("model", "gpt-4").output("answer", "so");
+    plan.usage(spanloom::Usage { prompt: 8, completion: 2, ..spanloom::Usage::default() });
+    plan.first_frame();
+    plan.next("abc").error("boom");
+    plan.end();
+    run.answer("so").status(3, "failed");
+    run.end();
+    loom.finish();
+    let mut spans = Vec::new();
+    sink.each_span(|span| spans.push(span.message.to_vec()));
+    let log = back(&spans);
+    assert_eq!((log.app_id.as_str(), log.uid.as_str(), log.chat_id.as_str()), ("app-1", "u-7", "c-9"));
+    assert_eq!((log.question.as_str(), log.answer.as_str()), ("why?", "so"));
+    assert_eq!(log.service_id, "answer-question");
+    assert_eq!((log.status.code, log.status.message.as_str()), (3, "failed"));
+    assert_eq!(log.srv_tag, [("tier".into(), "gold".into())]);
+    assert_eq!(log.usage.total_tokens, 10);
+    assert!(matches!(log.first_frame_duration, Number::Int(0..1_000)));
+    let [node] = log.trace.as_slice() else { panic!("{log:?}") };
+    assert_eq!(
+        (node.node_name.as_str(), node.node_type.as_str(), node.running_status),
+        ("plan", "llm", false)
+    );
+    assert_eq!(node.data.input, [("question".into(), "why?".into())]);
+    assert_eq!(node.data.output, [("answer".into(), "so".into())]);
+    assert_eq!(node.data.config, [("model".into(), "gpt-4".into())]);
+    assert_eq!(node.next_log_ids, ["abc"]);
+    assert_eq!(node.logs.len(), 1);
+}
+
+#[test]
+fn the_published_example_becomes_a_log() {
+    let text = include_bytes!("golden/otlp/trace.json");
+    let request = spanloom::otlp::json::traces_from_json(text).unwrap();
+    let views: Vec<_> =
+        spanloom::otlp::decode_traces(&request).unwrap().spans().map(|found| found.span).collect();
+    let log = from_spans(&views, 0);
+    assert_eq!((log.sid.as_str(), log.duration), ("5b8efff798038103d269b633813fc60c", 1_000));
+    let [node] = log.trace.as_slice() else { panic!("{log:?}") };
+    assert_eq!((node.node_name.as_str(), node.node_type.as_str()), ("I'm a server span", "server"));
+    assert_eq!(node.data.config, [("my.span.attr".into(), "some value".into())]);
+    // From here on it is a log like any other.
+    assert_eq!(back(&to_spans(&log, &SpanOptions::default())), log);
+}
+
 #[test]
 fn cycles_orphans_and_repetitions_give_a_log() {
     let cycle = [
