@@ -12,7 +12,7 @@ use spanloom::record::{RecordKind, Records};
 use spanloom::value::Value;
 use spanloom::workflow::{
     Entries, Level, LogLine, NodeAbout, NodeData, NodeLog, NodeTraceLog, Number, SpanOptions, Status,
-    TokenUsage, TraceAbout, from_spans, to_records, to_spans,
+    TokenUsage, TraceAbout, from_records, from_spans, to_records, to_spans,
 };
 use spanloom::{SpanId, TraceId};
 
@@ -353,6 +353,23 @@ fn the_spans_of_a_log_read_well_elsewhere() {
     let events: Vec<_> = node.events().map(|event| (event.name, event.time_unix_nano / MS)).collect();
     assert_eq!(events, [("INFO", 10_500), ("ERROR", 11_000)]);
     assert_eq!(from_spans(&views, 0), log);
+
+    // Of two records of one span the higher revision counts, whichever comes first; rubbish is left out.
+    let mut late = Vec::new();
+    for record in &records {
+        let other = Foreign::new(node.span_id.to_u64(), 0, "other", 0, u64::MAX).status(0, "");
+        let body = other.as_slice();
+        spanloom::record::Record { revision: 0, body, ..*record }.write(&mut late);
+        spanloom::record::Record { body: b"rubbish", ..*record }.write(&mut late);
+    }
+    let mut replaced = late.clone();
+    to_records(
+        &log,
+        &SpanOptions { trace_id: TraceId::from_bytes([9; 16]), ..SpanOptions::default() },
+        &mut replaced,
+    );
+    replaced.extend_from_slice(&late);
+    assert_eq!(from_records(&replaced, 0), log);
 }
 
 #[test]
