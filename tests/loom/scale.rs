@@ -121,13 +121,15 @@ fn one_id_a_hundred_thousand_times_next_to_a_large_span() {
 /// hundred times that quadratic work would take. A run that a stall made slow is repeated.
 #[test]
 fn time_grows_with_the_nodes() {
+    #[expect(clippy::disallowed_methods, reason = "it is time that is measured here")]
     fn seconds(stream: &[u8]) -> f64 {
         let start = Instant::now();
         let woven = weave_stream(stream);
         assert!(!tree_text(&woven, &TextOptions::default()).is_empty());
         start.elapsed().as_secs_f64()
     }
-    let shapes: [(&str, fn(u64) -> Vec<u8>); 4] =
+    type Make = fn(u64) -> Vec<u8>;
+    let shapes: [(&str, Make); 4] =
         [("chain", chain), ("row", row), ("ring", ring), ("forgotten", forgotten)];
     for (name, make) in shapes {
         let streams = [1_000, 10_000, 100_000].map(make);
