@@ -16,6 +16,11 @@
     )
 )]
 
+// The same tests run natively, in Node and in Chromium: see tests/on-wasm.
+#[cfg(all(test, target_arch = "wasm32", target_os = "unknown"))]
+#[macro_use]
+extern crate spanloom_on_wasm;
+
 pub mod context;
 pub mod host;
 mod id;
@@ -34,6 +39,10 @@ pub use id::{IdError, SpanId, TraceId};
 pub use sid::{Sid, SidConfig, SidError, SidGenerator};
 pub use usage::{Usage, UsageMode};
 
+/// Holds the examples of the README to what is there.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub use native::{
     FileSink, Ledger, Loom, LoomBuilder, MemorySink, Node, NodeBuilder, Outgoing, Receipt, RecordSink, Span,

@@ -43,5 +43,5 @@ impl Value {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod oracle_tests;

@@ -36,8 +36,8 @@ impl Threshold {
         if ratio >= 1.0 {
             return Self::ALWAYS;
         }
-        // NaN is no ratio, and comes out here too.
-        if !(ratio > 0.0) {
+        // NaN is no ratio.
+        if ratio <= 0.0 || ratio.is_nan() {
             return Self::NEVER;
         }
         let exact = RANGE - scaled(ratio, RANGE).max(1);
