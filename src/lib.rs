@@ -27,13 +27,17 @@ mod id;
 pub mod json;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub mod native;
+pub mod offload;
+pub mod loom;
 pub mod otlp;
 pub mod record;
+pub mod redact;
 pub mod sample;
 mod sid;
 mod usage;
 pub mod value;
 pub mod vocabulary;
+pub mod workflow;
 
 pub use id::{IdError, SpanId, TraceId};
 pub use sid::{Sid, SidConfig, SidError, SidGenerator};

@@ -92,6 +92,57 @@ pub const CLOCK_SUSPECT_END: &str = "spanloom.clock_suspect.end";
 /// How many values of the span were cut or left out of their attribute by a limit.
 pub const CUT: &str = "spanloom.cut";
 
+/// Version of a workflow log; on a root that holds all of one. Such a root has its further fields in the keys below.
+pub const LOG_VERSION: &str = "spanloom.log.version";
+/// Id of a node's log; on a span that holds all of one. Such a span has its further fields in the keys below.
+pub const LOG_ID: &str = "spanloom.log.id";
+/// Which node of its workflow log a span is, from 0.
+pub const LOG_POSITION: &str = "spanloom.log.position";
+/// A log line that is not of the usual form, as it stands.
+pub const LOG_LINE: &str = "spanloom.log.line";
+/// How many minutes the local times in log lines are ahead of UTC; on the root.
+pub const LOG_UTC_OFFSET: &str = "spanloom.log.utc_offset_minutes";
+/// The usage that a workflow log says, where it is not the sum over its nodes: four numbers, question first, total last.
+pub const LOG_USAGE: &str = "spanloom.log.usage";
+/// Start in Unix milliseconds, where the span cannot say it.
+pub const START_MS: &str = "spanloom.start_ms";
+/// End in Unix milliseconds, where the span cannot say it.
+pub const END_MS: &str = "spanloom.end_ms";
+/// Duration in milliseconds, where it is not the difference of end and start.
+pub const DURATION_MS: &str = "spanloom.duration_ms";
+/// Milliseconds up to the first frame, exactly as a log says it.
+pub const FIRST_FRAME_MS: &str = "spanloom.first_frame_ms";
+/// Seconds up to the first cost of a node.
+pub const FIRST_COST: &str = "spanloom.first_cost_s";
+/// Id of the service whose workflow it is.
+pub const SERVICE_ID: &str = "spanloom.service_id";
+/// Id of the flow, in the workflow engine.
+pub const FLOW_ID: &str = "spanloom.flow_id";
+/// Id of the bot, in the workflow engine.
+pub const BOT_ID: &str = "spanloom.bot_id";
+/// Subsystem of the workflow.
+pub const SUB: &str = "spanloom.sub";
+/// Who called the workflow.
+pub const CALLER: &str = "spanloom.caller";
+/// Who asked for the workflow's log.
+pub const LOG_CALLER: &str = "spanloom.log_caller";
+/// Service texts of the workflow: a map; on the root.
+pub const SRV: &str = "spanloom.srv";
+/// What the status of the workflow says, where it is no error.
+pub const STATUS_MESSAGE: &str = "spanloom.status_message";
+/// Id of the node in its workflow.
+pub const NODE_ID: &str = "spanloom.node_id";
+/// Name of the node, where it is not the span's.
+pub const NODE_NAME: &str = "spanloom.node_name";
+/// Id of the node's function, where it is not that of the node.
+pub const FUNC_ID: &str = "spanloom.func_id";
+/// Type of the node's function, where it is not that of the node.
+pub const FUNC_TYPE: &str = "spanloom.func_type";
+/// Name of the node's function, where it is not that of the node.
+pub const FUNC_NAME: &str = "spanloom.func_name";
+/// What a model said.
+pub const LLM_OUTPUT: &str = "spanloom.llm_output";
+
 /// The GenAI operation of a kind of node; `None` for kinds that the conventions do not know.
 #[must_use]
 pub fn operation_of(kind: &str) -> Option<&'static str> {

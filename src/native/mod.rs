@@ -12,6 +12,7 @@
 mod clock;
 mod core;
 mod entropy;
+mod folder_store;
 mod here;
 mod loom;
 mod node;
@@ -20,6 +21,7 @@ mod workflow;
 
 pub use self::core::Ledger;
 pub use clock::system_unix_nanos;
+pub use folder_store::FolderStore;
 pub use loom::{Loom, LoomBuilder, Receipt};
 pub use node::{Node, NodeBuilder, Span};
 pub use sink::{FileSink, MemorySink, Outgoing, RecordSink};

@@ -5,14 +5,18 @@ use super::wire::{
 };
 use crate::value::{Bounds, Value, ValueBuilder, ValueSink};
 
-// Field numbers of AnyValue's oneof.
-const STRING: u32 = 1;
-const BOOL: u32 = 2;
-const INT: u32 = 3;
-const DOUBLE: u32 = 4;
-const ARRAY: u32 = 5;
-const MAP: u32 = 6;
-const BYTES: u32 = 7;
+use field::{ARRAY, BOOL, BYTES, DOUBLE, INT, MAP, STRING};
+
+/// Field numbers of `AnyValue`'s oneof.
+pub(crate) mod field {
+    pub const STRING: u32 = 1;
+    pub const BOOL: u32 = 2;
+    pub const INT: u32 = 3;
+    pub const DOUBLE: u32 = 4;
+    pub const ARRAY: u32 = 5;
+    pub const MAP: u32 = 6;
+    pub const BYTES: u32 = 7;
+}
 
 /// A value as it stands in an encoded message; nothing is copied.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -194,6 +194,7 @@ impl<'a> ResourceView<'a> {
                     check_key_value(found.bytes()?)?;
                 }
                 2 => resource.dropped_attributes = found.varint32()?,
+                3 => check_entity_ref(found.bytes()?)?,
                 _ => {}
             }
         }
@@ -211,6 +212,17 @@ impl<'a> ResourceView<'a> {
     pub fn attribute(&self, key: &str) -> Option<super::any::AnyView<'a>> {
         self.attributes().filter(|(name, _)| *name == key).last().map(|(_, value)| value)
     }
+}
+
+/// Nobody reads entity references here; but what is passed on has to be valid.
+fn check_entity_ref(message: &[u8]) -> Result<(), DecodeError> {
+    let mut fields = Fields::new(message);
+    while let Some(found) = fields.next_field()? {
+        if (1..=4).contains(&found.number) {
+            found.text()?;
+        }
+    }
+    Ok(())
 }
 
 /// An instrumentation scope, read in place.

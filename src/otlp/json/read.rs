@@ -469,8 +469,9 @@ mod tests {
             (r#"{"doubleValue":"-Infinity"}"#, r#"{"doubleValue":"-Infinity"}"#),
             (r#"{"doubleValue":"1e-7"}"#, r#"{"doubleValue":1e-7}"#),
             (r#"{"bytesValue":"--__AA"}"#, r#"{"bytesValue":"++//AA=="}"#),
-            (r#"{"arrayValue":{}}"#, r#"{"arrayValue":{}}"#),
-            (r#"{"arrayValue":{"values":[]}}"#, r#"{"arrayValue":{}}"#),
+            (r#"{"arrayValue":{}}"#, r#"{"arrayValue":{"values":[]}}"#),
+            (r#"{"arrayValue":{"values":[]}}"#, r#"{"arrayValue":{"values":[]}}"#),
+            (r#"{"kvlistValue":{"values":[{}]}}"#, r#"{"kvlistValue":{"values":[{"key":""}]}}"#),
             (
                 r#"{"arrayValue":{"values":[{},null,{"intValue":1}]}}"#,
                 r#"{"arrayValue":{"values":[{},{},{"intValue":"1"}]}}"#,

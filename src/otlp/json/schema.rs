@@ -4,12 +4,14 @@
 
 use crate::value::Bounds;
 
-/// A message: its fields, and what the depth bound counts.
+/// A message: its fields, and what is special about it.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) fields: &'static [Field],
     /// True for the containers of values: these may nest only so deep.
     pub(super) is_container: bool,
+    /// True where JSON has the first field also when it is empty: there are readers that insist on it.
+    pub(super) insists: bool,
 }
 
 #[derive(Debug)]
@@ -77,11 +79,11 @@ const TRACE_ID: Kind = Id(16);
 const SPAN_ID: Kind = Id(8);
 
 const fn message(fields: &'static [Field]) -> Message {
-    Message { fields, is_container: false }
+    Message { fields, is_container: false, insists: false }
 }
 
 const fn container(fields: &'static [Field]) -> Message {
-    Message { fields, is_container: true }
+    Message { fields, is_container: true, insists: true }
 }
 
 const fn one(number: u32, name: &'static str, kind: Kind) -> Field {
@@ -120,7 +122,11 @@ static ARRAY_VALUE: Message = container(&[many(1, "values", of(&ANY_VALUE))]);
 
 static KEY_VALUE_LIST: Message = container(&[many(1, "values", of(&KEY_VALUE))]);
 
-static KEY_VALUE: Message = message(&[one(1, "key", Text), one(2, "value", of(&ANY_VALUE))]);
+static KEY_VALUE: Message = Message {
+    fields: &[one(1, "key", Text), one(2, "value", of(&ANY_VALUE))],
+    is_container: false,
+    insists: true,
+};
 
 static SCOPE: Message = message(&[
     one(1, "name", Text),

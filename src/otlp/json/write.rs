@@ -123,7 +123,7 @@ pub(super) fn write(message: &'static Message, bytes: &[u8], text: &mut String) 
     let mut json = Writer::new(text, Style::Compact);
     let mut open = vec![Frame::new(message, bytes)?];
     let mut depth = 0;
-    json.begin_map();
+    begin(open.last(), &mut json)?;
     while let Some(frame) = open.last_mut() {
         let was_at = frame.at;
         let was_in_array = frame.in_array;
@@ -146,6 +146,7 @@ pub(super) fn write(message: &'static Message, bytes: &[u8], text: &mut String) 
                 frame.in_array = true;
             }
         } else if field.presence == Presence::Implicit && is_default(field.kind, found) {
+            // Of a field that JSON insists on, `begin` has written the default.
             continue;
         } else {
             json.key(field.name);
@@ -155,13 +156,39 @@ pub(super) fn write(message: &'static Message, bytes: &[u8], text: &mut String) 
             if depth > MAX_DEPTH {
                 return Err(DecodeError::TooDeep);
             }
-            json.begin_map();
             open.push(Frame::new(nested, found.bytes()?)?);
+            begin(open.last(), &mut json)?;
         } else if let (true, FieldValue::Bytes(packed)) = (field.kind.is_packed(), found.value) {
             write_packed(field, packed, &mut json)?;
         } else {
             write_scalar(field.kind, found, &mut json)?;
         }
+    }
+    Ok(())
+}
+
+/// Opens the object of a message, with the field on which readers insist where the message has it not.
+fn begin(frame: Option<&Frame<'_>>, json: &mut Writer<'_>) -> Result<(), DecodeError> {
+    json.begin_map();
+    let Some(Frame { message: Message { insists: true, fields: [first, ..], .. }, all, .. }) = frame else {
+        return Ok(());
+    };
+    let mut fields = *all;
+    let mut last = None;
+    while let Some(found) = next_numbered(&mut fields, first.number)? {
+        last = Some(found);
+    }
+    match (first.presence, last) {
+        (Presence::Repeated, None) => {
+            json.key(first.name);
+            json.begin_array();
+            json.end_array();
+        }
+        (Presence::Implicit, last) if last.is_none_or(|found| is_default(first.kind, found)) => {
+            json.key(first.name);
+            json.string("");
+        }
+        _ => {}
     }
     Ok(())
 }

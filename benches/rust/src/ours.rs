@@ -1,0 +1,129 @@
+//! spanloom doing W, through the handles that a program uses, with the limits and the sampling that it has by default.
+
+use std::hint::black_box;
+use std::io;
+
+use spanloom::otlp::span::StatusCode;
+use spanloom::otlp::{Resource, Scope, encode_traces};
+use spanloom::sample::Sampler;
+use spanloom::{Loom, MemorySink, Outgoing, RecordSink};
+
+use crate::harness::Scenario;
+use crate::workload::{
+    BURST, BURST_SPANS, EVENT, ID, INDEX_KEY, INPUT, INPUT_KEY, MODEL, NODE, NODES, SERVICE, SPANS,
+    TOKENS_KEY, TYPE, WORKFLOW, tokens,
+};
+
+/// Bursts of W to a sink that drops the records.
+pub fn record() -> Scenario<'static> {
+    bursts(Forget)
+}
+
+/// Bursts of W to a sink that makes an OTLP request of every batch of records.
+pub fn record_and_encode() -> Scenario<'static> {
+    bursts(Encode::default())
+}
+
+fn bursts(sink: impl RecordSink + 'static) -> Scenario<'static> {
+    let loom = Loom::builder().service(SERVICE).resource("service.version", "1.0.0").sink(sink).build();
+    let recorder = loom.clone();
+    let work = move || (0..BURST).for_each(|_| record_workflow(&recorder));
+    Scenario::new(BURST_SPANS, work).settling(move || {
+        let receipt = loom.flush();
+        assert_eq!((receipt.dropped, receipt.pending), (0, 0), "the burst was not delivered");
+    })
+}
+
+/// W that the sampler refuses.
+pub fn unsampled() -> Scenario<'static> {
+    let loom = Loom::builder().service(SERVICE).sampler(Sampler::ALWAYS_OFF).sink(Forget).build();
+    Scenario::new(SPANS, move || record_workflow(&loom))
+}
+
+/// Records of a burst become an OTLP request: the encoder alone.
+pub fn encode() -> Scenario<'static> {
+    let sink = MemorySink::new();
+    bursts(sink.clone()).run(1);
+    let records = sink.take_records();
+    let (resource, scope) = (Resource::default(), Scope::new(SERVICE, ""));
+    let mut request = Vec::new();
+    Scenario::new(BURST_SPANS, move || {
+        request.clear();
+        let outgoing = Outgoing { records: black_box(&records), resource: &resource, scope: &scope };
+        encode_traces(&resource, &scope, outgoing.spans(), &mut request);
+        black_box(&request);
+    })
+}
+
+fn record_workflow(loom: &Loom) {
+    let run = loom.workflow(WORKFLOW).start();
+    for index in 0..NODES {
+        let mut node = run.node(NODE).start();
+        node.attribute(INDEX_KEY, index);
+        node.attribute(TOKENS_KEY, tokens(index));
+        for (key, value) in [TYPE, MODEL, ID, (INPUT_KEY, INPUT)] {
+            node.attribute(key, black_box(value));
+        }
+        node.event(EVENT, &[]);
+        node.status(StatusCode::Ok, "");
+        node.end();
+    }
+    run.status(0, "");
+    run.end();
+}
+
+struct Forget;
+
+impl RecordSink for Forget {
+    fn take(&mut self, outgoing: &Outgoing<'_>) -> io::Result<()> {
+        black_box(outgoing.records);
+        Ok(())
+    }
+}
+
+/// Makes requests and drops them; the buffer is used again, as an exporter's is.
+#[derive(Default)]
+struct Encode {
+    request: Vec<u8>,
+}
+
+impl RecordSink for Encode {
+    fn take(&mut self, outgoing: &Outgoing<'_>) -> io::Result<()> {
+        self.request.clear();
+        encode_traces(outgoing.resource, outgoing.scope, outgoing.spans(), &mut self.request);
+        black_box(&self.request);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spanloom::otlp::decode_traces;
+
+    use super::*;
+
+    #[test]
+    fn our_w_is_the_peers_w() {
+        let sink = MemorySink::new();
+        bursts(sink.clone()).run(1);
+        let ours = sink.to_otlp();
+        let peers = crate::peers::opentelemetry::request();
+        let nodes = |request: &[u8]| {
+            let traces = decode_traces(request).unwrap();
+            let nodes = traces.spans().filter(|found| found.span.name == NODE);
+            let mut nodes: Vec<String> = nodes
+                .map(|found| {
+                    let span = found.span;
+                    let events: Vec<_> = span.events().map(|event| event.name).collect();
+                    let attributes: Vec<_> =
+                        span.attributes().map(|(key, value)| (key, value.to_value())).collect();
+                    format!("{attributes:?} {events:?} {:?}", span.status())
+                })
+                .collect();
+            nodes.sort();
+            nodes
+        };
+        assert_eq!(nodes(&ours), nodes(&peers));
+        assert_eq!(nodes(&ours).len(), usize::try_from(NODES).unwrap() * BURST as usize);
+    }
+}

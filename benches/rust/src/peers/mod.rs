@@ -1,0 +1,4 @@
+//! The libraries that spanloom is measured against, each doing W in its own idiom.
+
+pub mod fastrace;
+pub mod opentelemetry;

@@ -1,0 +1,96 @@
+//! The rows of the table, in its order. Rows of processor time come first: `fastrace` starts a thread of its own when it
+//! is first used, and that thread would be counted in them.
+
+use crate::harness::Measure::{Allocations, CallingThread, PeakBytes, ProcessCpu};
+use crate::harness::{self, Measure, Pace, Scenario, Series, compare};
+use crate::hosts::{self, Host};
+use crate::peers::{fastrace, opentelemetry as otel};
+use crate::table::{Goal, Row, Unit};
+use crate::{Outcome, decode, ours};
+
+/// Makes what a row measures.
+pub type Make = fn() -> Scenario<'static>;
+
+/// A row that can be measured.
+pub struct Entry {
+    pub name: &'static str,
+    how: How,
+    unit: Unit,
+    peer: Option<&'static str>,
+    goal: Option<Goal>,
+}
+
+enum How {
+    InTurns { measure: Measure, ours: Make, peer: Make },
+    Alone { measure: Measure, ours: Make },
+    Scripts(&'static Host),
+}
+
+/// Every row.
+pub const ALL: &[Entry] = &[
+    in_turns("encode-cpu", ProcessCpu, ours::record_and_encode, otel::batch_and_encode)
+        .against("opentelemetry_sdk, batch processor + prost")
+        .reaching(Goal::Ratio(12.0)),
+    in_turns("encode-cpu-no-queue", ProcessCpu, ours::record_and_encode, otel::collect_and_encode)
+        .against("opentelemetry_sdk, list + prost")
+        .reaching(Goal::Ratio(12.0)),
+    in_turns("caller-otel", CallingThread, ours::record, otel::record)
+        .against("opentelemetry_sdk, no-op processor")
+        .reaching(Goal::Ratio(3.0)),
+    in_turns("allocations", Allocations, ours::record, otel::record)
+        .against("opentelemetry_sdk, no-op processor")
+        // None a span; the flush of a burst may take some.
+        .reaching(Goal::AtMost(0.01)),
+    in_turns("unsampled-otel", CallingThread, ours::unsampled, otel::unsampled)
+        .against("opentelemetry_sdk, AlwaysOff")
+        .reaching(Goal::AtMost(12.0)),
+    in_turns("decode-visit", CallingThread, decode::visit, decode::prost)
+        .against("prost, opentelemetry-proto")
+        .reaching(Goal::Ratio(3.0)),
+    in_turns("decode-owned", CallingThread, decode::own, decode::prost).against("prost, opentelemetry-proto"),
+    in_turns("caller-fastrace", CallingThread, ours::record, fastrace::record)
+        .against("fastrace, bursts")
+        .reaching(Goal::Ratio(2.0)),
+    in_turns("unsampled-fastrace", CallingThread, ours::unsampled, fastrace::unsampled)
+        .against("fastrace, unsampled parent")
+        .reaching(Goal::AtMost(12.0)),
+    scripts("node-encode", &hosts::NODE).against("OTel JS, batch + protobuf").reaching(Goal::Ratio(5.0)),
+    scripts("python-encode", &hosts::PYTHON)
+        .against("OTel Python, batch + protobuf")
+        .reaching(Goal::Ratio(15.0)),
+];
+
+const fn in_turns(name: &'static str, measure: Measure, ours: Make, peer: Make) -> Entry {
+    let unit = if let Allocations = measure { Unit::AllocationsPerSpan } else { Unit::NanosecondsPerSpan };
+    Entry { name, how: How::InTurns { measure, ours, peer }, unit, peer: None, goal: None }
+}
+
+const fn alone(name: &'static str, measure: Measure, ours: Make) -> Entry {
+    let unit = if let PeakBytes = measure { Unit::PeakBytesPerNode } else { Unit::NanosecondsPerNode };
+    Entry { name, how: How::Alone { measure, ours }, unit, peer: None, goal: None }
+}
+
+const fn scripts(name: &'static str, host: &'static Host) -> Entry {
+    Entry { name, how: How::Scripts(host), unit: Unit::MicrosecondsPerSpan, peer: None, goal: None }
+}
+
+impl Entry {
+    const fn against(self, peer: &'static str) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+
+    const fn reaching(self, goal: Goal) -> Self {
+        Self { goal: Some(goal), ..self }
+    }
+
+    /// Measures the row; fails when this machine lacks what it takes.
+    pub fn measure(&self, pace: Pace) -> Outcome<Row> {
+        let (ours, peer) = match &self.how {
+            How::InTurns { measure, ours, peer } => compare(pace, *measure, ours(), peer()),
+            How::Alone { measure, ours } => (harness::measure(pace, *measure, ours()), Series::default()),
+            How::Scripts(host) => host.compare(pace.rounds.div_ceil(5))?,
+        };
+        let peer = self.peer.map(|name| (name, peer));
+        Ok(Row { name: self.name, ours, peer, unit: self.unit, goal: self.goal })
+    }
+}

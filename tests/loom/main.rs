@@ -1,0 +1,10 @@
+//! From records to workflow trees, through the public API.
+#![expect(missing_docs, reason = "tests")]
+
+mod giving_out;
+mod odd;
+mod properties;
+mod scale;
+mod support;
+mod trees;
+mod usage;
