@@ -9,13 +9,13 @@ use super::core::locked;
 use crate::loom::{TextOptions, Weaver, WeaverOptions, tree_text};
 use crate::otlp::span::SpanView;
 use crate::otlp::{Resource, Scope, encode_traces};
-use crate::record::{RecordKind, Records};
+use crate::record::finished_spans;
 use crate::workflow::{NodeTraceLog, from_spans};
 
 /// Records on their way out, and who they are of.
 #[derive(Debug, Clone, Copy)]
 pub struct Outgoing<'a> {
-    /// A stream of records: read it with [`Records`].
+    /// A stream of records: read it with [`Records`](crate::record::Records).
     pub records: &'a [u8],
     /// The program that they are of.
     pub resource: &'a Resource,
@@ -36,14 +36,6 @@ impl<'a> Outgoing<'a> {
         encode_traces(self.resource, self.scope, self.spans(), &mut request);
         request
     }
-}
-
-/// The spans in a stream that have ended, as OTLP `Span` messages.
-pub(crate) fn finished_spans(records: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
-    Records::new(records)
-        .flatten()
-        .filter(|record| matches!(record.kind, RecordKind::Finished | RecordKind::WorkflowClosed))
-        .map(|record| record.body)
 }
 
 /// Takes records. A loom has one or more of these and calls them one at a time, never from two threads at once.

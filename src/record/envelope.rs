@@ -212,6 +212,14 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
+/// The spans in a stream that have ended, as OTLP `Span` messages.
+pub fn finished_spans(records: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    Records::new(records)
+        .flatten()
+        .filter(|record| matches!(record.kind, RecordKind::Finished | RecordKind::WorkflowClosed))
+        .map(|record| record.body)
+}
+
 /// Makes one whole record ready for storage: sets its checksum.
 pub fn seal(record: &mut [u8]) {
     if let Some(flag) = record.get_mut(10) {

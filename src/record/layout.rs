@@ -45,7 +45,7 @@ pub mod item {
     pub const EVENT: u8 = 5;
     /// A link to another span.
     pub const LINK: u8 = 6;
-    /// Tokens: seven numbers, in the order of [`Usage`](crate::Usage)'s fields, and whether they are running totals.
+    /// A report of tokens: seven numbers, in the order of [`Usage`](crate::Usage)'s fields, and the number of its mode.
     pub const USAGE: u8 = 7;
     /// The time of the first frame.
     pub const FIRST_FRAME: u8 = 8;

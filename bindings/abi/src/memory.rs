@@ -26,6 +26,29 @@ pub unsafe extern "C" fn free(block: *mut u8, len: usize) {
     }
 }
 
+/// The bytes that a host has written. What does not lie in the memory is no bytes.
+///
+/// The slice is used while one exported call runs: the host does not write then, and nothing else of the module lies in
+/// a block that [`alloc`] gave away.
+pub fn slice<'a>(start: *const u8, len: usize) -> &'a [u8] {
+    if start.is_null() || !start.addr().checked_add(len).is_some_and(|end| end <= memory_size()) {
+        return &[];
+    }
+    // SAFETY: the range lies in the memory (natively: the caller vouches for it) and is not written to meanwhile.
+    unsafe { std::slice::from_raw_parts(start, len) }
+}
+
+#[cfg(target_arch = "wasm32")]
+fn memory_size() -> usize {
+    core::arch::wasm32::memory_size::<0>().saturating_mul(1 << 16)
+}
+
+/// Natively the exported functions are called by tests only.
+#[cfg(not(target_arch = "wasm32"))]
+fn memory_size() -> usize {
+    isize::MAX.unsigned_abs()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,6 +41,13 @@ pub(super) fn ingest(state: &mut Ingest, batch: &[u8], out: &mut Vec<u8>) {
     state.counts.repaired += reader.repaired;
 }
 
+/// Tells the value that the bytes are.
+pub(super) fn tell_value(bytes: &[u8], sink: &mut dyn ValueSink) -> Result<(), Malformed> {
+    let mut reader = Reader { rest: Cursor { rest: bytes }, repaired: 0 };
+    reader.tell(sink)?;
+    if reader.rest.rest.is_empty() { Ok(()) } else { Err(Malformed) }
+}
+
 struct Reader<'a> {
     rest: Cursor<'a>,
     repaired: u64,
@@ -489,8 +496,8 @@ fn items<'a>(builder: &mut SpanBuilder, reader: &mut Reader<'a>) -> Result<Cow<'
                 for number in &mut numbers {
                     *number = reader.count()?;
                 }
-                let cumulative = matches!(reader.value()?, Found::Bool(true));
-                builder.usage(usage_of(numbers, cumulative));
+                let mode = u8::try_from(reader.int()?).map_err(|_| Malformed)?;
+                builder.usage(usage_of(numbers, mode));
             }
             item::FIRST_FRAME => {
                 let time = reader.count()?;

@@ -14,6 +14,7 @@ mod marshal;
 mod text;
 
 use super::{Limits, SpanBuilder};
+use crate::value::{Bounded, Bounds, Value, ValueBuilder, ValueSink};
 
 /// What came of the batches so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,6 +44,17 @@ impl Ingest {
         Self { builder: SpanBuilder::new(limits), ..Self::default() }
     }
 
+    /// Holds the spans that follow to other limits.
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.builder.set_limits(limits);
+    }
+
+    /// The limits that spans are held to.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        self.builder.limits()
+    }
+
     /// What came of the batches so far.
     #[must_use]
     pub const fn counts(&self) -> IngestCounts {
@@ -62,6 +74,24 @@ impl Ingest {
         marshal::ingest(self, batch, out);
         self.counts.spans - before
     }
+}
+
+/// The value that stands in the compact layout, and nothing behind it.
+#[must_use]
+pub fn compact_value(bytes: &[u8]) -> Option<Value> {
+    value_of(|sink| compact::tell_value(bytes, sink))
+}
+
+/// The value that Python marshalled (version 2 of its format).
+#[must_use]
+pub fn marshal_value(bytes: &[u8]) -> Option<Value> {
+    value_of(|sink| marshal::tell_value(bytes, sink))
+}
+
+fn value_of(tell: impl FnOnce(&mut dyn ValueSink) -> Result<(), Malformed>) -> Option<Value> {
+    let mut builder = ValueBuilder::default();
+    tell(&mut Bounded::new(&mut builder, Bounds::default())).ok()?;
+    Some(builder.finish())
 }
 
 /// Ends the span in the builder and appends its record.
@@ -102,9 +132,14 @@ fn span_kind_of(number: u8) -> crate::otlp::span::SpanKind {
     }
 }
 
-/// Seven numbers as usage.
-fn usage_of(numbers: [u64; 7], cumulative: bool) -> crate::Usage {
+/// Seven numbers as a report of usage; an unknown mode counts as a total.
+fn usage_of(numbers: [u64; 7], mode: u8) -> crate::Usage {
+    use crate::UsageMode;
     let [prompt, completion, question, total, cache_read, cache_write, reasoning] = numbers;
-    let mode = if cumulative { crate::UsageMode::Cumulative } else { crate::UsageMode::Total };
+    let mode = match mode {
+        1 => UsageMode::Delta,
+        2 => UsageMode::Cumulative,
+        _ => UsageMode::Total,
+    };
     crate::Usage { prompt, completion, question, total, cache_read, cache_write, reasoning, mode }
 }

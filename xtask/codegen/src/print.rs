@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::table::Group;
+use crate::table::{Constant, Group};
 
 const HEAD: &str = "Made from the Rust constants by `cargo xtask codegen`; changes here are overwritten.";
 
@@ -11,7 +11,7 @@ pub fn javascript(groups: &[Group]) -> String {
     for Group { name, doc, rows } in groups {
         let _ = writeln!(text, "\n/** {doc} */\nexport const {name} = Object.freeze({{");
         for (name, value) in *rows {
-            let _ = writeln!(text, "  {}: {value},", upper_case(name));
+            let _ = writeln!(text, "  {}: {},", upper_case(name), literal(value));
         }
         text.push_str("});\n");
     }
@@ -23,10 +23,18 @@ pub fn python(groups: &[Group]) -> String {
     for Group { name, doc, rows } in groups {
         let _ = writeln!(text, "\n\nclass {name}:\n    \"\"\"{doc}\"\"\"\n");
         for (name, value) in *rows {
-            let _ = writeln!(text, "    {} = {value}", upper_case(name));
+            let _ = writeln!(text, "    {} = {}", upper_case(name), literal(value));
         }
     }
     text
+}
+
+/// Texts here are plain ASCII, so both languages write them alike.
+fn literal(value: &Constant) -> String {
+    match value {
+        Constant::Number(number) => number.to_string(),
+        Constant::Text(text) => format!("{text:?}"),
+    }
 }
 
 /// Constants are in upper case in both languages, variants of Rust enums are not.
@@ -46,19 +54,22 @@ fn upper_case(name: &str) -> String {
 mod tests {
     use super::*;
 
-    const GROUPS: &[Group] =
-        &[Group { name: "Kind", doc: "Kinds.", rows: &[("JustOpened", 1), ("IS_CLOSED", 4)] }];
+    const GROUPS: &[Group] = &[Group {
+        name: "Kind",
+        doc: "Kinds.",
+        rows: &[("JustOpened", Constant::Number(1)), ("IS_CLOSED", Constant::Text("x"))],
+    }];
 
     #[test]
     fn javascript_gets_frozen_objects() {
-        let wanted =
-            "\n/** Kinds. */\nexport const Kind = Object.freeze({\n  JUST_OPENED: 1,\n  IS_CLOSED: 4,\n});\n";
+        let wanted = "\n/** Kinds. */\nexport const Kind = Object.freeze({\n  JUST_OPENED: 1,\n  IS_CLOSED: \"x\",\n});\n";
         assert!(javascript(GROUPS).ends_with(wanted), "{}", javascript(GROUPS));
     }
 
     #[test]
     fn python_gets_classes() {
-        let wanted = "\n\nclass Kind:\n    \"\"\"Kinds.\"\"\"\n\n    JUST_OPENED = 1\n    IS_CLOSED = 4\n";
+        let wanted =
+            "\n\nclass Kind:\n    \"\"\"Kinds.\"\"\"\n\n    JUST_OPENED = 1\n    IS_CLOSED = \"x\"\n";
         assert!(python(GROUPS).ends_with(wanted), "{}", python(GROUPS));
     }
 }

@@ -1,0 +1,182 @@
+//! What the module remembers between calls, and what the calls do.
+
+use spanloom::otlp::{Resource, Scope, encode_traces};
+use spanloom::record::{Ingest, IngestCounts, Limits, compact_value, finished_spans, marshal_value};
+use spanloom::value::Value;
+
+use crate::codes::{Answer, Count, Limit};
+
+/// One recorder: a host makes as many instances of the module as it wants recorders.
+#[derive(Debug, Default)]
+pub struct Module {
+    ingest: Ingest,
+    /// Records that the host has not cleared yet.
+    pub(crate) records: Vec<u8>,
+    /// What the last call answered with.
+    pub(crate) answer: Vec<u8>,
+    resource: Resource,
+    scope: Scope,
+}
+
+impl Module {
+    /// Appends the records of a batch in the compact layout.
+    pub fn compact(&mut self, batch: &[u8]) -> u32 {
+        count(self.ingest.compact(batch, &mut self.records))
+    }
+
+    /// Appends the records of a batch that Python marshalled.
+    pub fn marshal(&mut self, batch: &[u8]) -> u32 {
+        count(self.ingest.marshal(batch, &mut self.records))
+    }
+
+    /// Sets who records: a map of attributes in the compact layout.
+    pub fn resource_compact(&mut self, map: &[u8]) -> Answer {
+        self.set_resource(compact_value(map))
+    }
+
+    /// Sets who records: a dictionary of attributes that Python marshalled.
+    pub fn resource_marshal(&mut self, map: &[u8]) -> Answer {
+        self.set_resource(marshal_value(map))
+    }
+
+    fn set_resource(&mut self, attributes: Option<Value>) -> Answer {
+        let Some(mut attributes) = attributes else { return Answer::Malformed };
+        let Value::Map(entries) = &mut attributes else { return Answer::Malformed };
+        self.resource = Resource::new(core::mem::take(entries));
+        Answer::Ok
+    }
+
+    /// Sets through what it is recorded: a name, a line feed and a version.
+    pub fn scope(&mut self, text: &[u8]) -> Answer {
+        let Ok(text) = core::str::from_utf8(text) else { return Answer::Malformed };
+        let (name, version) = text.split_once('\n').unwrap_or((text, ""));
+        self.scope = Scope::new(name, version);
+        Answer::Ok
+    }
+
+    /// Sets a limit. Numbers that are none, or too large, leave it as wide as can be.
+    pub fn limit(&mut self, number: u32, value: f64) -> Answer {
+        let Some(limit) = Limit::from_number(number) else { return Answer::Unknown };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+        let (size, number) =
+            if value.is_nan() { (usize::MAX, u32::MAX) } else { (value as usize, value as u32) };
+        let mut limits: Limits = *self.ingest.limits();
+        match limit {
+            Limit::Attributes => limits.attributes = number,
+            Limit::Events => limits.events = number,
+            Limit::Links => limits.links = number,
+            Limit::NestedAttributes => limits.nested_attributes = number,
+            Limit::ValueLength => limits.value_length = size,
+            Limit::KeyLength => limits.key_length = size,
+            Limit::ValueDepth => limits.value_depth = number.min(Limits::default().value_depth),
+            Limit::ValueNodes => limits.value_nodes = number,
+            Limit::SpanBytes => limits.span_bytes = size.min(MAX_SPAN_BYTES),
+        }
+        self.ingest.set_limits(limits);
+        Answer::Ok
+    }
+
+    /// What was counted; doubles hold it exactly up to 2^53.
+    #[must_use]
+    pub fn counted(&self, number: u32) -> f64 {
+        let IngestCounts { spans, malformed, unknown, repaired } = self.ingest.counts();
+        let counted = match Count::from_number(number) {
+            Some(Count::Spans) => spans,
+            Some(Count::Malformed) => malformed,
+            Some(Count::Unknown) => unknown,
+            Some(Count::Repaired) => repaired,
+            None => return -1.0,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "told in the documentation")]
+        let counted = counted as f64;
+        counted
+    }
+
+    /// Answers with the finished spans as an OTLP export request.
+    pub fn to_otlp(&mut self) -> Answer {
+        self.answer.clear();
+        encode_traces(&self.resource, &self.scope, finished_spans(&self.records), &mut self.answer);
+        Answer::Ok
+    }
+
+    /// Answers with the finished spans as an OTLP export request in JSON.
+    #[cfg(feature = "views")]
+    pub fn to_otlp_json(&mut self) -> Answer {
+        self.to_otlp();
+        match spanloom::otlp::json::traces_to_json(&self.answer) {
+            Ok(text) => self.answer = text.into_bytes(),
+            Err(_) => return Answer::Records,
+        }
+        Answer::Ok
+    }
+
+    /// Answers with the finished spans as the JSON of a `NodeTraceLog`; times in its lines are so many minutes ahead
+    /// of UTC.
+    #[cfg(feature = "views")]
+    pub fn to_trace_log_json(&mut self, utc_offset_minutes: i32) -> Answer {
+        use spanloom::otlp::span::SpanView;
+        let spans: Result<Vec<_>, _> = finished_spans(&self.records).map(SpanView::read).collect();
+        let Ok(spans) = spans else { return Answer::Records };
+        let log = spanloom::workflow::from_spans(&spans, utc_offset_minutes);
+        self.answer = log.to_json(spanloom::json::Style::Compact).into_bytes();
+        Answer::Ok
+    }
+
+    /// Forgets the records, and keeps their room unless it is large.
+    pub fn clear_records(&mut self) {
+        clear(&mut self.records);
+    }
+
+    /// Forgets the answer, and keeps its room unless it is large.
+    pub fn clear_answer(&mut self) {
+        clear(&mut self.answer);
+    }
+}
+
+/// A record must stay within what its reader accepts.
+const MAX_SPAN_BYTES: usize = spanloom::record::envelope::MAX_RECORD_LEN / 2;
+/// Room beyond this is given back.
+const KEPT_ROOM: usize = 1 << 20;
+
+fn clear(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.shrink_to(KEPT_ROOM);
+}
+
+fn count(spans: u64) -> u32 {
+    u32::try_from(spans).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_codes_lead_back_to_their_codes() {
+        for number in 0..20 {
+            assert!(Limit::from_number(number).is_none_or(|limit| limit as u32 == number));
+            assert!(Count::from_number(number).is_none_or(|count| count as u32 == number));
+        }
+        assert_eq!((Limit::from_number(9), Count::from_number(4)), (None, None));
+    }
+
+    #[test]
+    fn limits_are_set_one_by_one_and_stay_readable() {
+        let mut module = Module::default();
+        assert_eq!(module.limit(Limit::Attributes as u32, 3.0), Answer::Ok);
+        assert_eq!(module.limit(Limit::ValueDepth as u32, f64::NAN), Answer::Ok);
+        assert_eq!(module.limit(99, 3.0), Answer::Unknown);
+        let limits = module.ingest.limits();
+        assert_eq!((limits.attributes, limits.value_depth), (3, Limits::default().value_depth));
+    }
+
+    #[test]
+    fn what_is_no_map_is_no_resource() {
+        let mut module = Module::default();
+        assert_eq!(module.resource_marshal(b"N"), Answer::Malformed);
+        assert_eq!(module.resource_marshal(b"{u\x01\0\0\0ku\x01\0\0\0v0"), Answer::Ok);
+        assert_eq!(module.resource.view().attribute("k").and_then(|value| value.as_str()), Some("v"));
+        assert_eq!(module.resource_compact(&[0]), Answer::Malformed);
+        assert_eq!(module.scope(b"\xff"), Answer::Malformed);
+    }
+}
