@@ -365,8 +365,32 @@ impl Iterator for Words<'_> {
     }
 }
 
+/// How the marks start that stand where a secret was.
+pub(crate) const MARK: &[u8] = b"[REDACTED:";
+
 /// True when the built-in list takes this for the name of a secret.
 pub(crate) fn is_sensitive(key: &[u8]) -> bool {
+    // A mark names the secret that it replaced; a key that held one is not sensitive for that.
+    words_are_sensitive(key)
+        && (!key.windows(MARK.len()).any(|part| part == MARK) || words_are_sensitive(&without_marks(key)))
+}
+
+fn without_marks(key: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = key;
+    while let Some((byte, tail)) = rest.split_first() {
+        let mark = rest.starts_with(MARK).then(|| rest.iter().position(|byte| *byte == b']')).flatten();
+        if let Some(end) = mark {
+            rest = rest.get(end + 1..).unwrap_or_default();
+        } else {
+            out.push(*byte);
+            rest = tail;
+        }
+    }
+    out
+}
+
+fn words_are_sensitive(key: &[u8]) -> bool {
     let (mut found, mut token) = (false, false);
     let (mut before, mut last) = (0, 0);
     for Word { packed: word, first } in (Words { rest: key }) {
@@ -447,6 +471,8 @@ mod tests {
             "cvv",
             "db.connection_string",
             "auth_key",
+            "[REDACTED:email].password",
+            "[REDACTED:password",
             "session_key",
             "headers[authorization]",
         ] {
@@ -499,6 +525,8 @@ mod tests {
             "http.request.header.content-type",
             "sid",
             "connection.name",
+            "[REDACTED:api_key]",
+            "x.[REDACTED:secret].y",
             "phone.number",
             "string",
             "",

@@ -9,7 +9,7 @@
 
 use core::ops::Range;
 
-use super::keys::{is_header, is_sensitive};
+use super::keys::{MARK, is_header, is_sensitive};
 use super::report::Rule;
 
 /// A secret in a text.
@@ -332,7 +332,10 @@ impl<'a> Scanner<'a> {
         let unquoted = trim_end(behind, |byte| matches!(byte, b'"' | b'\'' | b'\\' | b'`'));
         let named_in_quotes = unquoted.len() < behind.len();
         let name = length_while_back(unquoted, |byte| is_key_letter(byte) || byte == b'.');
-        let name = unquoted.get(unquoted.len() - name..)?;
+        let (before, name) = unquoted.split_at_checked(unquoted.len() - name)?;
+        if before.ends_with(MARK) {
+            return None;
+        }
         let is_signature = sign == b'=' && SIGNATURES.iter().any(|known| name.eq_ignore_ascii_case(known));
         if name.is_empty() || !(is_signature || is_sensitive(name)) {
             return None;
@@ -728,6 +731,7 @@ mod tests {
             ("authorization: one\nnext: two", "authorization: secret[one]\nnext: two"),
             ("?X-Amz-Signature=0123&x", "?X-Amz-Signature=secret[0123]&x"),
             ("password=\"never closed", "password=\"secret[never closed]"),
+            ("[REDACTED:api_key]=x password=y", "[REDACTED:api_key]=x password=secret[y]"),
             ("password=пароль", "password=secret[пароль]"),
         ]);
         check_clean(&[
