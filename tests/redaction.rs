@@ -47,7 +47,7 @@ fn one(redactor: &Redactor, key: &str, value: Value) -> Option<Value> {
 
 #[test]
 fn a_span_without_secrets_is_the_same_bytes() {
-    let deep = (0..60).fold(Value::from(1), |value, _| Value::from([("k", Value::Array(vec![value]))]));
+    let deep = (0..31).fold(Value::from(1), |value, _| Value::from([("k", Value::Array(vec![value]))]));
     for attributes in [
         vec![],
         vec![("gen_ai.usage.input_tokens", 812.into()), ("ratio", 0.5.into()), ("ok", true.into())],
@@ -57,9 +57,6 @@ fn a_span_without_secrets_is_the_same_bytes() {
         vec![("password", Value::Null), ("token", false.into())],
     ] {
         let span = span_of(&attributes);
-        if SpanView::read(&span).is_err() {
-            continue;
-        }
         let (out, report) = apply(&Redactor::default(), &span);
         assert!(out == span && report.is_clean(), "{attributes:?}");
     }
