@@ -361,7 +361,7 @@ impl Redactor {
 
     fn is_clean_text(&self, text: &[u8]) -> bool {
         if self.rules.matchers.is_empty() {
-            Scanner::new(text, self.rules.looks).next().is_none()
+            self.rules.looks == 0 || Scanner::new(text, self.rules.looks).next().is_none()
         } else {
             self.hits(text).is_empty()
         }
