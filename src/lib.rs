@@ -25,10 +25,10 @@ pub mod context;
 pub mod host;
 mod id;
 pub mod json;
+pub mod loom;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub mod native;
 pub mod offload;
-pub mod loom;
 pub mod otlp;
 pub mod record;
 pub mod redact;
