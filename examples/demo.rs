@@ -13,11 +13,8 @@ use std::thread::{scope, sleep};
 use std::time::Duration;
 
 use spanloom::json::Style;
-use spanloom::loom::{Weaver, WeaverOptions};
-use spanloom::native::system_unix_nanos;
+use spanloom::loom::TextOptions;
 use spanloom::otlp::json::traces_to_json;
-use spanloom::otlp::span::SpanView;
-use spanloom::record::Records;
 use spanloom::value::Value;
 use spanloom::{Ledger, Loom, MemorySink, Node, Receipt, Usage, UsageMode, Workflow};
 
@@ -147,22 +144,16 @@ fn show(kept: &MemorySink, folder: &Path, receipt: Receipt, ledger: Ledger) -> R
     std::fs::create_dir_all(folder)?;
 
     // The records, woven into a tree.
-    let mut weaver = Weaver::new(WeaverOptions::default());
-    weaver.take_stream(&kept.records(), system_unix_nanos());
-    for tree in weaver.finish(system_unix_nanos()) {
-        println!("{tree}");
-    }
+    println!("{}", kept.tree_text(&TextOptions::default()));
 
     // What a collector would be sent, in OTLP's JSON form.
     let otlp = folder.join("otlp.json");
     std::fs::write(&otlp, traces_to_json(&kept.to_otlp())?)?;
 
     // The same run as astron-agent's NodeTraceLog. Any OTLP trace can be read as one.
-    let records = kept.records();
-    let spans: Vec<SpanView<'_>> =
-        Records::new(&records).flatten().filter_map(|record| SpanView::read(record.body).ok()).collect();
     let log = folder.join("node_trace_log.json");
-    std::fs::write(&log, spanloom::workflow::from_spans(&spans, 0).to_json(Style::Compact))?;
+    let logs: Vec<String> = kept.trace_logs().iter().map(|log| log.to_json(Style::Compact)).collect();
+    std::fs::write(&log, logs.join("\n"))?;
 
     println!(
         "Receipt: the flush delivered {} spans, {} are on their way. What the two threads recorded went out when they ended.",
