@@ -96,7 +96,7 @@ impl Core {
     pub(super) fn accept(&self, records: &[u8], spans: u64) {
         self.counts.handed_over.fetch_add(spans, Ordering::Relaxed);
         let now = self.time.unix_nanos();
-        let outcome = locked(&self.delivery).pass_on(records, now);
+        let outcome = locked(&self.delivery).pass_on(records, spans, now);
         self.note(outcome);
     }
 

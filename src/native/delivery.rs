@@ -1,9 +1,8 @@
 //! The way of records inside a loom: whole workflows past the tail sampler, every span past the redactor, then to the sinks.
 
 use super::sink::{Outgoing, RecordSink};
-use crate::loom::{Weaver, WeaverOptions, Woven};
+use crate::loom::{NodeFlags, Weaver, WeaverOptions, Woven};
 use crate::otlp::{Resource, Scope};
-use crate::record::envelope::flags;
 use crate::record::{Record, RecordKind, Records};
 use crate::redact::Redactor;
 use crate::sample::{TailSampler, WorkflowFacts};
@@ -71,9 +70,9 @@ impl Outcome {
 }
 
 impl Delivery {
-    /// Takes records on their way.
-    pub(super) fn pass_on(&mut self, records: &[u8], now: u64) -> Outcome {
-        let Some(tail) = &mut self.tail else { return self.send(records) };
+    /// Takes records on their way; so many of them are of spans that have ended.
+    pub(super) fn pass_on(&mut self, records: &[u8], spans: u64, now: u64) -> Outcome {
+        let Some(tail) = &mut self.tail else { return self.send(records, spans) };
         tail.weaver.take_stream(records, now);
         self.send_decided(false, now)
     }
@@ -99,7 +98,10 @@ impl Delivery {
         tail.lost = lost;
         for woven in &ready {
             match self.tail.as_ref().and_then(|tail| tail.decide(woven)) {
-                Some(records) => outcome.add(self.send(&records)),
+                Some(records) => {
+                    outcome.abandoned += woven.marked(NodeFlags::ABANDONED) as u64;
+                    outcome.add(self.send(&records, ended(woven.records())));
+                }
                 None => outcome.sampled_out += ended(woven.records()),
             }
         }
@@ -107,7 +109,7 @@ impl Delivery {
     }
 
     /// Sends records to every sink, redacted where that is asked for.
-    fn send(&mut self, records: &[u8]) -> Outcome {
+    fn send(&mut self, records: &[u8], spans: u64) -> Outcome {
         let redacted = self.redactor.as_ref().map(|redactor| redacted(redactor, records));
         let records = redacted.as_deref().unwrap_or(records);
         let outgoing = Outgoing { records, resource: &self.resource, scope: &self.scope };
@@ -115,9 +117,7 @@ impl Delivery {
         for sink in &mut self.sinks {
             sink_errors += u64::from(sink.take(&outgoing).is_err());
         }
-        let spans = ended(Records::new(records).flatten());
-        let abandoned = Records::new(records).flatten().filter(|record| record.flags & flags::ABANDONED != 0);
-        let mut outcome = Outcome { abandoned: abandoned.count() as u64, sink_errors, ..Outcome::default() };
+        let mut outcome = Outcome { sink_errors, ..Outcome::default() };
         *(if sink_errors > 0 { &mut outcome.dropped } else { &mut outcome.delivered }) = spans;
         outcome
     }

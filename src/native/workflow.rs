@@ -1,6 +1,6 @@
 //! Workflows: one run of an agent, a pipeline, a graph; the root of a tree.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Loom;
 use super::core::locked;
@@ -318,7 +318,7 @@ impl Workflow {
 
 impl Drop for Workflow {
     fn drop(&mut self) {
-        let live = locked(&self.live).take();
+        let live = self.live.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut live) = live {
             if std::thread::panicking() {
                 live.builder.status(StatusCode::Error, "panic");

@@ -289,9 +289,25 @@ impl SpanBuilder {
     }
 
     /// Sets an attribute. A second value of the same key takes the place of the first.
-    #[inline]
+    // What is known where this is called, nearly always the key and the kind of value, is worked out by the compiler.
+    #[inline(always)]
     pub fn attribute<'v>(&mut self, name: &str, value: impl Into<ValueRef<'v>>) {
-        self.put_limited(name, value.into());
+        let hash = key_hash(name.as_bytes());
+        match value.into() {
+            ValueRef::Str(text) => self.put_text(name, hash, text),
+            ValueRef::Int(number) => self.put_int(name, hash, number),
+            value => self.put_limited(name, hash, value),
+        }
+    }
+
+    #[inline(never)]
+    fn put_text(&mut self, name: &str, hash: u32, text: &str) {
+        self.put_limited(name, hash, ValueRef::Str(text));
+    }
+
+    #[inline(never)]
+    fn put_int(&mut self, name: &str, hash: u32, number: i64) {
+        self.put_limited(name, hash, ValueRef::Int(number));
     }
 
     /// Sets an attribute to what `tell` tells.
@@ -307,9 +323,8 @@ impl SpanBuilder {
         self.place_scratch(existing, hash);
     }
 
-    #[inline]
-    fn put_limited(&mut self, name: &str, value: ValueRef<'_>) {
-        let hash = key_hash(name.as_bytes());
+    #[inline(always)]
+    fn put_limited(&mut self, name: &str, hash: u32, value: ValueRef<'_>) {
         if let Some(existing) = self.keys.find(self.out.as_slice(), name, hash) {
             self.replace(existing, name, value);
         } else if self.admits(name) {
@@ -349,7 +364,7 @@ impl SpanBuilder {
         self.limits.span_bytes.saturating_sub(used)
     }
 
-    #[inline]
+    #[inline(always)]
     fn append(&mut self, name: &str, hash: u32, value: ValueRef<'_>) {
         let start = self.out.len();
         let fits = match value {

@@ -20,7 +20,7 @@ const WINDOW: usize = SHORT + 24;
 
 /// Appends an attribute to a span; false, and nothing is written, where it is none of the common ones. Texts must be within
 /// the limits.
-#[inline]
+#[inline(always)]
 pub(super) fn put_attribute(out: &mut Buffer, name: &str, value: ValueRef<'_>) -> bool {
     let key = name.as_bytes();
     if key.len() > SHORT {
