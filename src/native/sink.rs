@@ -12,7 +12,21 @@ use crate::otlp::{Resource, Scope, encode_traces};
 use crate::record::finished_spans;
 use crate::workflow::{NodeTraceLog, from_spans};
 
-/// Records on their way out, and who they are of.
+/// Records on their way out, and who they are of: what a [`RecordSink`] is given.
+///
+/// ```
+/// use spanloom::{Outgoing, RecordSink};
+/// struct Stdout;
+/// impl RecordSink for Stdout {
+///     fn take(&mut self, outgoing: &Outgoing<'_>) -> std::io::Result<()> {
+///         println!("{} spans, {} bytes of OTLP", outgoing.spans().count(), outgoing.to_otlp().len());
+///         Ok(())
+///     }
+/// }
+/// let loom = spanloom::Loom::builder().sink(Stdout).build();
+/// loom.workflow("answer").start().end();
+/// assert_eq!(loom.flush().delivered, 1);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Outgoing<'a> {
     /// A stream of records: read it with [`Records`](crate::record::Records).
@@ -41,6 +55,19 @@ impl<'a> Outgoing<'a> {
 /// Takes records. A loom has one or more of these and calls them one at a time, never from two threads at once.
 ///
 /// An error loses the records for this sink alone; the loom counts them and goes on.
+///
+/// ```
+/// use spanloom::{Outgoing, RecordSink};
+/// struct Full;
+/// impl RecordSink for Full {
+///     fn take(&mut self, _: &Outgoing<'_>) -> std::io::Result<()> {
+///         Err(std::io::ErrorKind::StorageFull.into())
+///     }
+/// }
+/// let loom = spanloom::Loom::builder().sink(Full).build();
+/// loom.workflow("answer").start().end();
+/// assert_eq!((loom.flush().dropped, loom.ledger().sink_errors), (1, 1));
+/// ```
 pub trait RecordSink: Send {
     /// Takes these records. They are whole records; nothing is given twice.
     ///
@@ -58,6 +85,18 @@ pub trait RecordSink: Send {
 }
 
 /// Keeps records in memory, for tests and for programs that look at their own traces. Clones see the same records.
+///
+/// ```
+/// use spanloom::loom::TextOptions;
+/// use spanloom::{Loom, MemorySink};
+/// let sink = MemorySink::new();
+/// let loom = Loom::builder().sink(sink.clone()).build();
+/// let run = loom.workflow("answer").start();
+/// run.node("planner").kind("llm").start().end();
+/// run.end();
+/// loom.flush();
+/// assert_eq!(sink.tree_text(&TextOptions::stable()), "answer  workflow\n└─ planner  llm\n");
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct MemorySink {
     kept: Arc<Mutex<Kept>>,
@@ -110,18 +149,20 @@ impl MemorySink {
     /// The workflows so far as text pictures: one tree after the other, in the order in which they ended.
     #[must_use]
     pub fn tree_text(&self, options: &TextOptions) -> String {
+        let now = super::system_unix_nanos();
         let mut weaver = Weaver::new(WeaverOptions::default());
-        weaver.take_stream(&locked(&self.kept).records, 0);
-        let trees: Vec<String> = weaver.finish(0).map(|woven| tree_text(&woven, options)).collect();
+        weaver.take_stream(&locked(&self.kept).records, now);
+        let trees: Vec<String> = weaver.finish(now).map(|woven| tree_text(&woven, options)).collect();
         trees.join("\n")
     }
 
     /// The workflow logs of the workflows so far, in the order in which they ended.
     #[must_use]
     pub fn trace_logs(&self) -> Vec<NodeTraceLog> {
+        let now = super::system_unix_nanos();
         let mut weaver = Weaver::new(WeaverOptions::default());
-        weaver.take_stream(&locked(&self.kept).records, 0);
-        weaver.finish(0).map(|woven| from_spans(&woven.spans().collect::<Vec<_>>(), 0)).collect()
+        weaver.take_stream(&locked(&self.kept).records, now);
+        weaver.finish(now).map(|woven| from_spans(&woven.spans().collect::<Vec<_>>(), 0)).collect()
     }
 
     /// Shows each ended span to `look`, in the order in which they ended.
@@ -146,6 +187,17 @@ impl RecordSink for MemorySink {
 }
 
 /// Appends to a file: OTLP JSON, one export request a line, as the OpenTelemetry Collector's file exporter writes it.
+///
+/// ```
+/// use spanloom::{FileSink, Loom};
+/// let path = std::env::temp_dir().join(format!("spanloom-{}.jsonl", std::process::id()));
+/// let loom = Loom::builder().sink(FileSink::append(&path)?).build();
+/// loom.workflow("answer").start().end();
+/// loom.flush();
+/// assert!(std::fs::read_to_string(&path)?.starts_with(r#"{"resourceSpans":"#));
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct FileSink {
     file: File,
