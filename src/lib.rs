@@ -1,5 +1,77 @@
 //! spanloom traces workflows: agents, LLM pipelines, any graph of steps.
+//!
+//! A program makes one [`Loom`]. A run of a workflow is a [`Workflow`], each of its steps
+//! a [`Node`]. What they record is written as OpenTelemetry protobuf (OTLP) at once, span by span, and goes
+//! to sinks: into memory, into a file, to code of your own.
+//!
+#![cfg_attr(feature = "native", doc = "```")]
+#![cfg_attr(not(feature = "native"), doc = "```ignore")]
+//! use spanloom::loom::TextOptions;
+//! use spanloom::{Loom, MemorySink, Usage};
+//!
+//! let sink = MemorySink::new();
+//! let loom = Loom::builder().service("planner").sink(sink.clone()).build();
+//!
+//! let run = loom.workflow("answer").question("Will it rain in Paris?").start();
+//! let mut plan = run.node("plan").kind("llm").start();
+//! plan.usage(Usage { prompt: 812, completion: 64, ..Usage::default() });
+//! plan.end();
+//! let weather = run.node("weather").kind("tool").run(|node| {
+//!     node.input("city", "Paris");
+//!     Err::<(), _>("no route")
+//! });
+//! assert!(weather.is_err());
+//! run.end();
+//!
+//! let receipt = loom.flush();
+//! assert_eq!((receipt.delivered, receipt.pending), (3, 0));
+//! assert_eq!(
+//!     sink.tree_text(&TextOptions::stable()),
+//!     "answer  workflow  812 in, 64 out
+//! ├─ plan  llm  812 in, 64 out
+//! └─ weather  tool  error: no route
+//! "
+//! );
+//! ```
+//!
+//! # What is in it
+//!
+//! | module | what |
+//! |---|---|
+//! | [`native`] | the handles above, sinks, a folder for large values; the only module that knows threads, clock and files |
+//! | [`record`] | records: OTLP spans in envelopes, the builder that writes them, what hosts in other languages send |
+//! | [`loom`] | from records to workflow trees, and their picture as text |
+//! | [`workflow`] | workflow logs (`NodeLog`, `NodeTraceLog`, `WorkflowLog`): a view of spans, and back |
+//! | [`otlp`] | OTLP protobuf and JSON, both ways |
+//! | [`context`] | `traceparent`, `tracestate`, `baggage` and `x-request-id` in any header map |
+//! | [`sample`], [`redact`], [`offload`] | which runs are kept; secrets taken out; large values moved out |
+//! | [`value`], [`json`], [`vocabulary`] | values of attributes, JSON without loss, names of attributes |
+//! | [`host`] | the clock and randomness that a test rules itself |
+//!
+//! All but `native` do no I/O and ask nobody for the time: the same input gives the same bytes on every target. Nothing
+//! there panics or recurses over its input.
+//!
+//! # Features
+//!
+//! - `native` (default): [`native`]. Without it the crate is the core alone, which also compiles to WebAssembly.
+//! - `regex`: regular expressions as matchers of the redactor.
+//! - `serde`: serde's traits for values, SIDs, usage and workflow logs.
+//!
+//! # Not supported yet
+//!
+//! - sending over the network: sinks are memory, file, and your own;
+//! - a store that survives a crash: what has not reached a sink is lost with the process;
+//! - metrics, and configuration by environment or file;
+//! - finding the current node by itself: parents are given, as in `node.node("child")`;
+//! - packages for JavaScript and Python: their modules are there, the packages are not.
+//!
+//! # Where to read on
+//!
+//! [`examples/demo.rs`](https://github.com/spanloom/spanloom/blob/main/examples/demo.rs) is a whole agent. In the
+//! repository `docs/records.md` tells what is written, byte by byte, `ARCHITECTURE.md` how the parts hang together.
 #![deny(missing_docs, unsafe_code)]
+// The overview names what only the native feature has.
+#![cfg_attr(not(feature = "native"), allow(rustdoc::broken_intra_doc_links))]
 #![cfg_attr(
     not(test),
     deny(
@@ -46,7 +118,7 @@ pub use sid::{Sid, SidConfig, SidError, SidGenerator};
 pub use usage::{Usage, UsageMode};
 
 /// Holds the examples of the README to what is there.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "native"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]

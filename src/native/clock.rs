@@ -29,6 +29,11 @@ thread_local! {
 }
 
 /// Nanoseconds since 1970 by the system's clock. Within a thread it does not go back, unless somebody set the clock back.
+///
+/// ```
+/// let (before, after) = (spanloom::native::system_unix_nanos(), spanloom::native::system_unix_nanos());
+/// assert!(before <= after);
+/// ```
 #[inline]
 #[must_use]
 pub fn system_unix_nanos() -> u64 {

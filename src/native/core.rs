@@ -39,6 +39,17 @@ pub(super) struct Counts {
 /// What became of the spans of a loom, at one moment.
 ///
 /// `accepted = delivered + rejected + dropped + pending` holds at every moment; spans that were sampled out are counted apart.
+///
+/// ```
+/// let loom = spanloom::Loom::builder().build();
+/// let run = loom.workflow("answer").start();
+/// run.node("planner").start().end();
+/// assert_eq!((loom.ledger().accepted, loom.ledger().pending), (1, 1));
+/// run.end();
+/// loom.flush();
+/// let ledger = loom.ledger();
+/// assert_eq!((ledger.accepted, ledger.delivered, ledger.pending), (2, 2, 0));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Spans that ended and were not sampled out.

@@ -48,6 +48,13 @@ impl Drop for Handle {
 }
 
 /// What a flush really did.
+///
+/// ```
+/// let loom = spanloom::Loom::builder().build();
+/// loom.workflow("answer").start().end();
+/// let receipt = loom.flush();
+/// assert_eq!((receipt.delivered, receipt.rejected, receipt.dropped, receipt.pending), (1, 0, 0, 0));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// Spans that it delivered.
@@ -78,6 +85,14 @@ impl Loom {
     }
 
     /// A plain span: the root of a trace of its own, or below `parent`.
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().build();
+    /// let call = loom.span("GET /answer", None).start();
+    /// let below = loom.span("query", call.context().span.as_ref()).start();
+    /// let trace = |span: &spanloom::Span| span.context().span.map(|span| span.trace_id);
+    /// assert_eq!(trace(&call), trace(&below));
+    /// ```
     pub fn span<'a>(&'a self, name: &'a str, parent: Option<&SpanContext>) -> NodeBuilder<'a> {
         let core = self.core();
         let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
@@ -92,6 +107,17 @@ impl Loom {
     }
 
     /// Writes a context into the headers of a call.
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().build();
+    /// let run = loom.workflow("answer").start();
+    /// let mut headers: Vec<(String, String)> = Vec::new();
+    /// loom.inject(&run.context(), &mut headers);
+    /// // ... and on the other side:
+    /// let serves = loom.workflow("tool").parent(&loom.extract(&headers)).start();
+    /// let trace = |run: &spanloom::Workflow| run.context().span.map(|span| span.trace_id);
+    /// assert_eq!(trace(&run), trace(&serves));
+    /// ```
     pub fn inject(&self, context: &Context, headers: &mut (impl WriteHeaders + ?Sized)) {
         context::inject(context, headers);
     }
@@ -150,6 +176,28 @@ impl Core {
 }
 
 /// Makes a [`Loom`]. Everything has a default; without a sink nothing is kept.
+///
+/// ```
+/// use spanloom::host::{ManualClock, SeededEntropy};
+/// use spanloom::{Loom, MemorySink};
+/// let record = || {
+///     // With a clock and ids of its own, a loom gives the same bytes on every run.
+///     let (sink, clock) = (MemorySink::new(), ManualClock::at(1_700_000_000_000_000_000));
+///     let loom = Loom::builder()
+///         .service("planner")
+///         .resource("deployment.environment.name", "test")
+///         .sink(sink.clone())
+///         .clock(clock.clone())
+///         .entropy(SeededEntropy::new(7))
+///         .build();
+///     let run = loom.workflow("answer").start();
+///     clock.advance(1_000_000);
+///     run.end();
+///     loom.flush();
+///     sink.to_otlp()
+/// };
+/// assert_eq!(record(), record());
+/// ```
 #[derive(Default)]
 pub struct LoomBuilder {
     service: Option<String>,

@@ -32,6 +32,14 @@ pub(super) struct Parent<'a> {
 }
 
 /// A node that is about to start.
+///
+/// ```
+/// use spanloom::otlp::span::SpanKind;
+/// let loom = spanloom::Loom::builder().build();
+/// let run = loom.workflow("answer").start();
+/// let call = run.node("weather").kind("tool").span_kind(SpanKind::Client).start();
+/// assert!(call.is_recording());
+/// ```
 #[must_use = "a node starts when `start` or `run` is called"]
 #[derive(Clone, Copy)]
 pub struct NodeBuilder<'a> {
@@ -114,6 +122,22 @@ impl<'a> NodeBuilder<'a> {
 
     /// Runs `step` as this node. An error becomes the node's status and an exception event, and is given on.
     ///
+    /// ```
+    /// use spanloom::loom::TextOptions;
+    /// use spanloom::{Loom, MemorySink};
+    /// let sink = MemorySink::new();
+    /// let loom = Loom::builder().sink(sink.clone()).build();
+    /// let run = loom.workflow("answer").start();
+    /// let sum: Result<i32, std::num::ParseIntError> = run.node("add").kind("tool").run(|node| {
+    ///     node.input("left", "2").input("right", "two");
+    ///     Ok("2".parse::<i32>()? + "two".parse::<i32>()?)
+    /// });
+    /// assert!(sum.is_err());
+    /// run.end();
+    /// loom.flush();
+    /// assert!(sink.tree_text(&TextOptions::stable()).contains("add  tool  error: invalid digit found in string"));
+    /// ```
+    ///
     /// # Errors
     /// Those of `step`.
     pub fn run<T, E: Display>(self, step: impl FnOnce(&mut Node) -> Result<T, E>) -> Result<T, E> {
@@ -124,6 +148,19 @@ impl<'a> NodeBuilder<'a> {
     }
 
     /// As [`Self::run`], for a step that is awaited.
+    ///
+    /// ```
+    /// # use std::task::{Context, Poll, Waker};
+    /// # async fn fetch(city: &str) -> Result<String, std::fmt::Error> { Ok(format!("dry in {city}")) }
+    /// let loom = spanloom::Loom::builder().build();
+    /// let run = loom.workflow("answer").start();
+    /// let weather = run.node("weather").kind("tool").run_async(async |node| {
+    ///     node.input("city", "Paris");
+    ///     fetch("Paris").await
+    /// });
+    /// # let done = std::pin::pin!(weather).poll(&mut Context::from_waker(Waker::noop()));
+    /// # assert_eq!(done, Poll::Ready(Ok("dry in Paris".to_owned())));
+    /// ```
     ///
     /// # Errors
     /// Those of `step`.
@@ -169,6 +206,14 @@ pub struct Node {
 }
 
 /// A span outside the graph of a workflow's nodes: the same handle.
+///
+/// ```
+/// let loom = spanloom::Loom::builder().build();
+/// let run = loom.workflow("answer").start();
+/// let mut query: spanloom::Span = run.span("SELECT").start();
+/// query.attribute("db.system.name", "postgresql");
+/// query.end();
+/// ```
 pub type Span = Node;
 
 impl Node {

@@ -31,6 +31,12 @@ impl OwnedIdentity {
 }
 
 /// A workflow that is about to start.
+///
+/// ```
+/// let loom = spanloom::Loom::builder().build();
+/// let run = loom.workflow("answer").app("app-1").user("u-7").chat("c-9").question("Will it rain?").start();
+/// assert!(run.is_recording());
+/// ```
 #[must_use = "a workflow starts when `start` is called"]
 #[derive(Debug, Clone)]
 pub struct WorkflowBuilder<'a> {
