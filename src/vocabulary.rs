@@ -143,6 +143,43 @@ pub const FUNC_NAME: &str = "spanloom.func_name";
 /// What a model said.
 pub const LLM_OUTPUT: &str = "spanloom.llm_output";
 
+/// True for a key that tells what a span is or how it went: no limit leaves such an attribute out.
+#[must_use]
+pub fn is_reserved(key: &str) -> bool {
+    const RESERVED: [&str; 29] = [
+        SID,
+        APP_ID,
+        UID,
+        CHAT_ID,
+        SPAN_VERSION,
+        KIND,
+        QUESTION,
+        ANSWER,
+        STATUS_CODE,
+        INPUT,
+        OUTPUT,
+        CONFIG,
+        NEXT,
+        FIRST_FRAME,
+        OPERATION,
+        WORKFLOW_NAME,
+        TOOL_NAME,
+        AGENT_NAME,
+        REQUEST_MODEL,
+        USAGE_INPUT,
+        USAGE_OUTPUT,
+        USAGE_CACHE_READ,
+        USAGE_CACHE_WRITE,
+        USAGE_REASONING,
+        USAGE_QUESTION,
+        USAGE_TOTAL,
+        USAGE_CUMULATIVE,
+        ERROR_TYPE,
+        "error",
+    ];
+    RESERVED.contains(&key)
+}
+
 /// The GenAI operation of a kind of node; `None` for kinds that the conventions do not know.
 #[must_use]
 pub fn operation_of(kind: &str) -> Option<&'static str> {

@@ -321,3 +321,17 @@ fn a_run_that_keeps_its_log_gives_it() {
     assert_eq!((log.trace[0].node_type.as_str(), log.trace[0].logs.len()), ("llm", 1));
     assert!(loom.workflow("keeps none").start().to_log().is_none());
 }
+
+#[test]
+fn a_node_that_a_sampled_out_run_never_ended_leaves_the_ledger_whole() {
+    let tail = TailRules::new().otherwise(0.0).build();
+    let loom = Loom::builder().sink(MemorySink::new()).tail(tail).live_view(true).build();
+    let run = loom.workflow("w").start();
+    let forgotten = run.node("forgotten").start();
+    std::mem::forget(forgotten);
+    run.end();
+    loom.finish();
+    let ledger = loom.ledger();
+    assert_eq!((ledger.accepted, ledger.pending, ledger.delivered), (0, 0, 0));
+    assert!(ledger.sampled_out <= 2, "{ledger:?}");
+}

@@ -427,7 +427,7 @@ fn a_genai_trace_becomes_a_sensible_log() {
     );
     assert_eq!(chat.data.input[0].1, Value::from_json(messages).unwrap());
     assert_eq!(chat.data.config[1], ("gen_ai.request.model".into(), "gpt-4".into()));
-    assert_eq!(chat.next_log_ids, [tool.id.clone()]);
+    assert_eq!(chat.next_log_ids, std::slice::from_ref(&tool.id));
     assert_eq!(
         (tool.node_type.as_str(), tool.func_name.as_str(), tool.running_status),
         ("tool", "weather", false)

@@ -102,7 +102,10 @@ impl Delivery {
                     outcome.abandoned += woven.marked(NodeFlags::ABANDONED) as u64;
                     outcome.add(self.send(&records, ended(woven.records())));
                 }
-                None => outcome.sampled_out += ended(woven.records()),
+                None => {
+                    let abandoned = woven.marked(NodeFlags::ABANDONED) as u64;
+                    outcome.sampled_out += ended(woven.records()).saturating_sub(abandoned);
+                }
             }
         }
         outcome

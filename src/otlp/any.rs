@@ -277,6 +277,18 @@ impl<'a> AnyWriter<'a> {
         Self { out, open: Vec::new(), pending_key: false }
     }
 
+    /// Closes what a source has left open, so that the messages around the value can be closed.
+    pub fn finish(mut self) {
+        while !self.open.is_empty() {
+            if core::mem::take(&mut self.pending_key) {
+                // A key without a value: its value is the empty one.
+                self.pending_key = true;
+                self.null();
+            }
+            self.close_container();
+        }
+    }
+
     /// Opens the messages around an element of the innermost container.
     fn begin(&mut self) {
         let Some(container) = self.open.last_mut() else { return };

@@ -127,6 +127,8 @@ pub struct SpanBuilder {
     status: StatusCode,
     usage: Usage,
     first_frame: Option<u64>,
+    /// How many bytes the maps and the ids of what follows hold.
+    beside: usize,
     /// True when anything but attributes, events and a plain status was recorded.
     has_extras: bool,
     head: Head,
@@ -196,7 +198,9 @@ impl SpanBuilder {
             put_array(window, ENVELOPE_LEN + 20, start.span_id.to_bytes());
             out.advance(ENVELOPE_LEN + 28);
         }
-        if !start.trace_state.is_empty() {
+        if start.trace_state.len() > self.limits.key_length {
+            self.cut += 1;
+        } else if !start.trace_state.is_empty() {
             put_text_field(out, TRACE_STATE, start.trace_state);
         }
         if start.parent_span_id.is_valid()
@@ -238,6 +242,7 @@ impl SpanBuilder {
         self.out.clear();
         self.keys.clear();
         self.events.clear();
+        self.links.clear();
         self.attributes = 0;
         self.status = StatusCode::Unset;
         (self.event_count, self.link_count) = (0, 0);
@@ -248,10 +253,10 @@ impl SpanBuilder {
                 entries.bytes.clear();
                 entries.count = 0;
             }
-            self.links.clear();
             self.status_message.clear();
             self.usage = Usage::default();
             self.first_frame = None;
+            self.beside = 0;
         }
     }
 
@@ -350,17 +355,26 @@ impl SpanBuilder {
             || name.len() > self.limits.key_length
             || name.len() + 32 > self.room()
         {
-            self.dropped_attributes = self.dropped_attributes.saturating_add(1);
-            return false;
+            return self.admits_reserved(name);
         }
         self.attributes += 1;
         true
     }
 
+    /// Over the limit only what tells what the span is still finds a place.
+    #[cold]
+    fn admits_reserved(&mut self, name: &str) -> bool {
+        if key::is_reserved(name) && name.len() + 32 <= self.room() {
+            return true;
+        }
+        self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+        false
+    }
+
     /// How many bytes the span may still grow.
     #[inline]
     fn room(&self) -> usize {
-        let used = self.out.len() + self.events.len();
+        let used = self.out.len() + self.events.len() + self.links.len() + self.beside;
         self.limits.span_bytes.saturating_sub(used)
     }
 
@@ -416,8 +430,7 @@ impl SpanBuilder {
     /// As [`Self::section`], with the value that `tell` tells.
     pub fn section_told(&mut self, section: Section, name: &str, tell: impl FnOnce(&mut dyn ValueSink)) {
         self.has_extras = true;
-        let used: usize = self.sections.iter().map(|section| section.bytes.len()).sum();
-        let room = self.room().saturating_sub(used);
+        let room = self.room();
         let [input, output, config] = &mut self.sections;
         let entries = match section {
             Section::Input => input,
@@ -434,10 +447,12 @@ impl SpanBuilder {
         self.cut += put_told(&mut self.scratch, 1, name, self.limits.bounds(room), tell);
         match existing {
             Some(range) => {
+                self.beside = self.beside + self.scratch.len() - range.len();
                 entries.bytes.splice(range, self.scratch.drain(..));
             }
             None => {
                 entries.count += 1;
+                self.beside += self.scratch.len();
                 entries.bytes.append(&mut self.scratch);
             }
         }
@@ -446,6 +461,10 @@ impl SpanBuilder {
     /// Names a node that follows this one; a name that is there already is not added again.
     pub fn next(&mut self, id: &str) {
         self.has_extras = true;
+        if id.len() > self.limits.key_length || id.len() + 32 > self.room() {
+            self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+            return;
+        }
         let mut text = Vec::new();
         put_bytes_field(&mut text, 1, id.as_bytes());
         if crate::otlp::span::messages(&self.next.bytes, 1).any(|known| known == text.as_slice()) {
@@ -457,6 +476,7 @@ impl SpanBuilder {
         }
         self.next.count += 1;
         put_bytes_field(&mut self.next.bytes, 1, &text);
+        self.beside += text.len();
     }
 
     /// Adds an event with attributes.
@@ -520,7 +540,7 @@ impl SpanBuilder {
         if !trace_state.is_empty() {
             put_bytes_field(&mut self.links, 3, trace_state.as_bytes());
         }
-        let room = self.room().saturating_sub(self.links.len());
+        let room = self.room();
         let attributes = self.links.len();
         Some(Nested {
             out: &mut self.links,
@@ -558,10 +578,10 @@ impl SpanBuilder {
             self.has_extras = true;
             self.status_message.clear();
             if status == StatusCode::Error {
-                self.status_message.push_str(cut_bytes(
-                    cut_chars(message, self.limits.value_length),
-                    self.limits.span_bytes / 4,
-                ));
+                let kept =
+                    cut_bytes(cut_chars(message, self.limits.value_length), self.limits.span_bytes / 4);
+                self.status_message.push_str(kept);
+                self.cut += u32::from(kept.len() < message.len());
             }
         }
     }

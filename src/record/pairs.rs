@@ -147,6 +147,7 @@ pub(super) fn put_told(
     let mut bounded = Bounded::new(&mut writer, bounds);
     tell(&mut bounded);
     let cuts = bounded.cuts();
+    writer.finish();
     close_message(out, value);
     close_message(out, pair);
     cuts.deep.saturating_add(cuts.left_out).saturating_add(cuts.shortened)

@@ -189,3 +189,58 @@ fn ok_is_final_and_unset_changes_nothing() {
     let (_, span) = record(builder.finish(2_000));
     assert_eq!((span.status(), span.status_message), (StatusCode::Ok, ""));
 }
+
+#[test]
+fn what_tells_what_the_span_is_finds_a_place_over_the_limit() {
+    let mut builder = SpanBuilder::new(Limits { attributes: 2, ..Limits::default() });
+    builder.start(&start("x"));
+    for name in ["a", "b", "c", key::ANSWER, key::ERROR_TYPE, "error", key::STATUS_CODE] {
+        builder.attribute(name, 1);
+    }
+    let (_, span) = record(builder.finish(2_000));
+    let names: Vec<&str> = span.attributes().map(|(name, _)| name).collect();
+    assert_eq!(names, ["a", "b", key::ANSWER, key::ERROR_TYPE, "error", key::STATUS_CODE]);
+    assert_eq!(span.dropped_attributes, 1);
+}
+
+#[test]
+fn every_part_of_a_span_counts_towards_its_bytes() {
+    let mut builder = SpanBuilder::new(Limits { span_bytes: 100_000, ..Limits::default() });
+    let big = "y".repeat(40_000);
+    let state = "s".repeat(50_000);
+    builder.start(&SpanStart { trace_state: &state, ..start("x") });
+    for index in 0..4 {
+        let name = format!("k{index}");
+        builder.section(Section::Input, &name, &*big);
+        builder.section(Section::Output, &name, &*big);
+        builder.next(&big);
+        builder.event(1, "e", &[("big", (&*big).into())]);
+        if let Some(mut link) = builder.open_link(TraceId::NONE, SpanId::NONE, "", 0) {
+            link.attribute("big", |sink| sink.string(&big));
+            link.close();
+        }
+        builder.attribute(&name, &*big);
+    }
+    builder.status(StatusCode::Error, &big);
+    let (record, span) = record(builder.finish(2_000));
+    assert!(span.message.len() < 130_000, "{}", span.message.len());
+    assert_eq!(record.flags & flags::CUT, flags::CUT);
+    assert_eq!((span.trace_state, span.status_message.len()), ("", 25_000));
+}
+
+#[test]
+fn a_value_that_is_left_open_is_closed() {
+    let mut builder = SpanBuilder::default();
+    builder.start(&start("x"));
+    builder.attribute_told("open", |sink| {
+        sink.begin_map();
+        sink.key("list");
+        sink.begin_array();
+        sink.int(1);
+        sink.begin_map();
+        sink.key("alone");
+    });
+    let (_, span) = record(builder.finish(2_000));
+    let inner = Value::Array(vec![1.into(), Value::from([("alone", Value::Null)])]);
+    assert_eq!(span.attribute("open").unwrap().to_value(), Value::from([("list", inner)]));
+}
