@@ -33,6 +33,8 @@ pub mod otlp;
 pub mod record;
 pub mod redact;
 pub mod sample;
+#[cfg(feature = "serde")]
+mod serde_impls;
 mod sid;
 mod usage;
 pub mod value;

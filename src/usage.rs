@@ -1,5 +1,6 @@
 //! Tokens that a node used.
 
+use crate::otlp::any::AnyView;
 use crate::otlp::span::SpanView;
 use crate::vocabulary as key;
 
@@ -109,27 +110,34 @@ impl Usage {
     /// The usage that a span's attributes report. Negative numbers count as none; doubles are cut to whole numbers.
     #[must_use]
     pub fn of_span(span: &SpanView<'_>) -> Self {
-        use crate::otlp::any::AnyView;
         let mut usage = Self::default();
         for (name, value) in span.attributes() {
-            let number = match value {
-                AnyView::Int(number) => u64::try_from(number).unwrap_or(0),
-                AnyView::Double(number) => whole(number),
-                _ => 0,
-            };
-            match name {
-                key::USAGE_INPUT => usage.prompt = number,
-                key::USAGE_OUTPUT => usage.completion = number,
-                key::USAGE_QUESTION => usage.question = number,
-                key::USAGE_TOTAL => usage.total = number,
-                key::USAGE_CACHE_READ => usage.cache_read = number,
-                key::USAGE_CACHE_WRITE => usage.cache_write = number,
-                key::USAGE_REASONING => usage.reasoning = number,
-                key::USAGE_CUMULATIVE if value == AnyView::Bool(true) => usage.mode = UsageMode::Cumulative,
-                _ => {}
-            }
+            usage.read_attribute(name, value);
         }
         usage
+    }
+
+    /// Takes over what one attribute of a span reports; attributes of other names report nothing.
+    pub(crate) fn read_attribute(&mut self, name: &str, value: AnyView<'_>) {
+        let place = match name {
+            key::USAGE_INPUT => &mut self.prompt,
+            key::USAGE_OUTPUT => &mut self.completion,
+            key::USAGE_QUESTION => &mut self.question,
+            key::USAGE_TOTAL => &mut self.total,
+            key::USAGE_CACHE_READ => &mut self.cache_read,
+            key::USAGE_CACHE_WRITE => &mut self.cache_write,
+            key::USAGE_REASONING => &mut self.reasoning,
+            key::USAGE_CUMULATIVE if value == AnyView::Bool(true) => {
+                self.mode = UsageMode::Cumulative;
+                return;
+            }
+            _ => return,
+        };
+        *place = match value {
+            AnyView::Int(number) => u64::try_from(number).unwrap_or(0),
+            AnyView::Double(number) => whole(number),
+            _ => 0,
+        };
     }
 }
 

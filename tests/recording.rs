@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use spanloom::host::{ManualClock, SeededEntropy};
+use spanloom::loom::TextOptions;
 use spanloom::otlp::any::AnyView;
 use spanloom::otlp::span::{SpanView, StatusCode};
-use spanloom::sample::Sampler;
+use spanloom::redact::Redactor;
+use spanloom::sample::{Sampler, TailRules};
 use spanloom::{Loom, MemorySink, SpanId, Usage};
 
 fn seeded() -> (Loom, MemorySink, ManualClock) {
@@ -243,4 +245,79 @@ fn a_panic_ends_its_node_as_failed() {
     let mut failed = Vec::new();
     sink.each_span(|span: SpanView<'_>| failed.push((span.name.to_owned(), span.status())));
     assert_eq!(failed, [("n".to_owned(), StatusCode::Error), ("w".to_owned(), StatusCode::Unset)]);
+}
+
+#[test]
+fn the_tail_sampler_decides_over_whole_workflows() {
+    let (sink, clock) = (MemorySink::new(), ManualClock::at(1_000_000_000));
+    let tail = TailRules::new().keep_errors().slower_than_ms(100).otherwise(0.0).build();
+    let loom = Loom::builder().sink(sink.clone()).clock(clock.clone()).tail(tail).build();
+    for (name, fails, millis) in [("quick", false, 1), ("failed", true, 1), ("slow", false, 200)] {
+        let run = loom.workflow(name).start();
+        let mut node = run.node("step").start();
+        clock.advance(millis * 1_000_000);
+        if fails {
+            node.error("no");
+        }
+        drop(node);
+        run.end();
+    }
+    loom.flush();
+    let ledger = loom.ledger();
+    assert_eq!((ledger.accepted, ledger.delivered, ledger.sampled_out, ledger.pending), (4, 4, 2, 0));
+    let text = sink.tree_text(&TextOptions::stable());
+    assert!(text.contains("failed") && text.contains("slow") && !text.contains("quick"), "{text}");
+}
+
+#[test]
+fn what_the_tail_sampler_holds_is_pending_until_the_end() {
+    let sink = MemorySink::new();
+    let tail = TailRules::new().otherwise(1.0).build();
+    let loom = Loom::builder().sink(sink.clone()).tail(tail).live_view(true).build();
+    let run = loom.workflow("w").start();
+    let forgotten = run.node("forgotten").start();
+    run.node("done").start().end();
+    assert_eq!((loom.flush().pending, sink.span_count()), (1, 0));
+    std::mem::forget(forgotten);
+    run.end();
+    let receipt = loom.finish();
+    assert_eq!((receipt.delivered, receipt.pending), (3, 0));
+    let text = sink.tree_text(&TextOptions::stable());
+    assert!(text.contains("abandoned"), "{text}");
+    let ledger = loom.ledger();
+    assert_eq!(ledger.accepted, ledger.delivered + ledger.dropped + ledger.pending);
+}
+
+#[test]
+fn secrets_leave_no_loom() {
+    let sink = MemorySink::new();
+    let loom = Loom::builder().sink(sink.clone()).redact(Redactor::default()).build();
+    let run = loom.workflow("w").start();
+    let mut node = run.node("call").start();
+    node.input("authorization", "Bearer abcdefghijklmnopqrstuvwxyz0123456789");
+    node.attribute("note", "mail ann@example.org");
+    node.error("refused: password=hunter2hunter2");
+    node.end();
+    run.end();
+    loom.flush();
+    let bytes = sink.records();
+    for secret in ["abcdefghijklmnop", "ann@example.org", "hunter2hunter2"] {
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
+    }
+}
+
+#[test]
+fn a_run_that_keeps_its_log_gives_it() {
+    let (loom, _, clock) = seeded();
+    let run = loom.workflow("w").keep_log().question("why?").sid("s-1").start();
+    let mut node = run.node("plan").kind("llm").start();
+    node.usage(Usage { prompt: 3, completion: 4, ..Usage::default() }).input("q", "why?").info("thinking");
+    clock.advance(5_000_000);
+    node.end();
+    run.answer("because").end();
+    let log = run.to_log().unwrap();
+    assert_eq!((log.sid.as_str(), log.question.as_str(), log.answer.as_str()), ("s-1", "why?", "because"));
+    assert_eq!((log.usage.total_tokens, log.duration, log.trace.len()), (7, 5, 1));
+    assert_eq!((log.trace[0].node_type.as_str(), log.trace[0].logs.len()), ("llm", 1));
+    assert!(loom.workflow("keeps none").start().to_log().is_none());
 }

@@ -9,6 +9,7 @@
 //! bytes are base64 text. On the way in these stay texts.
 
 mod read;
+mod scan;
 mod write;
 
 pub(crate) use read::{Event, Events};

@@ -9,6 +9,7 @@ use core::fmt;
 
 use thiserror::Error;
 
+use super::scan::plain_len;
 use crate::value::ValueSink;
 
 /// How deep arrays and maps may nest at most.
@@ -384,8 +385,7 @@ impl<'a> Reader<'a> {
 
     /// Goes to the next quotation mark or backslash.
     fn skip_plain(&mut self) -> Result<(), JsonError> {
-        let stop = self.rest().iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-        self.at += stop.unwrap_or(self.rest().len());
+        self.at += plain_len(self.rest());
         match self.peek() {
             Some(b'"' | b'\\') => Ok(()),
             Some(_) => Err(self.error(Expected::Character)),

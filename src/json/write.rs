@@ -2,6 +2,7 @@
 
 use core::fmt::Write as _;
 
+use super::scan::plain_len;
 use crate::value::ValueSink;
 
 /// What stands between the parts of a JSON text.
@@ -124,7 +125,11 @@ impl ValueSink for Writer<'_> {
 fn put_string(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    loop {
+        let at = plain_len(rest.as_bytes());
+        if at == rest.len() {
+            break;
+        }
         // The byte is ASCII, so both cuts are between characters.
         let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(plain);

@@ -5,8 +5,8 @@ use super::gather::{Gathered, Piece, Strand, place_of};
 use super::rollup::{add, combine};
 use super::tally::Misuse;
 use super::woven::{NONE, Node, NodeIndex, Why, Woven, following};
-use crate::otlp::any::{AnyView, KeyValues};
-use crate::otlp::span::{SpanView, StatusCode, field};
+use crate::otlp::any::{AnyView, read_key_value};
+use crate::otlp::span::{StatusCode, field, messages};
 use crate::otlp::wire::{
     Fields, close_message, open_message, put_bytes_field, put_fixed64_field, put_varint_field,
 };
@@ -255,8 +255,7 @@ fn read_attributes(woven: &mut Woven, streaming_types: &[String]) -> Option<u64>
     let mut streaming = None;
     for (index, node) in nodes.iter_mut().enumerate() {
         let body = node.body.of(bytes);
-        let mut reports_usage = false;
-        for (name, value) in KeyValues::new(body, field::ATTRIBUTES) {
+        for (name, value) in own_attributes(body) {
             match (name, value) {
                 (key::KIND, AnyView::String(kind)) => node.kind = place_of(kind, body),
                 (key::FIRST_FRAME, AnyView::Double(seconds)) => node.first_frame = nanos(seconds),
@@ -264,11 +263,8 @@ fn read_attributes(woven: &mut Woven, streaming_types: &[String]) -> Option<u64>
                     node.first_frame =
                         u64::try_from(seconds).ok().map(|seconds| seconds.saturating_mul(1_000_000_000));
                 }
-                (name, _) => reports_usage |= name.contains(".usage."),
+                (name, value) => node.usage.read_attribute(name, value),
             }
-        }
-        if reports_usage {
-            node.usage = Usage::of_span(&SpanView { message: body, ..SpanView::default() });
         }
         if streaming.is_none() && !(*rooted && index == 0) {
             let kind = node.kind.of(body);
@@ -278,6 +274,20 @@ fn read_attributes(woven: &mut Woven, streaming_types: &[String]) -> Option<u64>
         }
     }
     streaming
+}
+
+/// The attributes whose names are among ours. The others, which are the most and the largest, are not looked into.
+fn own_attributes(body: &[u8]) -> impl Iterator<Item = (&str, AnyView<'_>)> {
+    messages(body, field::ATTRIBUTES).filter_map(|pair| {
+        // The key, field 1, stands first with every encoder; where it does not, the pair is read in full.
+        let foreign = match pair {
+            [0x0a, length, key @ ..] if *length < 0x80 => {
+                !key.starts_with(b"gen_ai.") && !key.starts_with(b"spanloom.")
+            }
+            _ => false,
+        };
+        if foreign { None } else { read_key_value(pair).ok() }
+    })
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]

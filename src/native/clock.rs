@@ -20,8 +20,8 @@ struct Reading {
     anchor: Anchor,
     /// When the anchor was taken.
     taken: u64,
-    /// The time that was told last.
-    told: u64,
+    /// The last time by the anchor before: where the counter ran ahead, time stands still until the wall clock has caught up.
+    not_before: u64,
 }
 
 thread_local! {
@@ -33,12 +33,10 @@ thread_local! {
 #[must_use]
 pub fn system_unix_nanos() -> u64 {
     let now = Instant::now();
-    if let Some(mut reading) = READING.get() {
-        let time = now.as_unix_nanos(&reading.anchor).max(reading.told);
-        if time - reading.taken < ANCHOR_LIFE {
-            reading.told = time;
-            READING.set(Some(reading));
-            return time;
+    if let Some(reading) = READING.get() {
+        let time = now.as_unix_nanos(&reading.anchor);
+        if time.wrapping_sub(reading.taken) < ANCHOR_LIFE {
+            return time.max(reading.not_before);
         }
     }
     read_anew(now)
@@ -47,15 +45,15 @@ pub fn system_unix_nanos() -> u64 {
 #[cold]
 fn read_anew(now: Instant) -> u64 {
     let anchor = Anchor::new();
-    let mut time = now.as_unix_nanos(&anchor);
-    if let Some(last) = READING.get()
-        && last.told > time
-        && last.told - time < JITTER
-    {
-        time = last.told;
-    }
-    READING.set(Some(Reading { anchor, taken: time, told: time }));
-    time
+    let taken = now.as_unix_nanos(&anchor);
+    let ran_ahead = |last: u64| last > taken && last - taken < JITTER;
+    let not_before = READING
+        .get()
+        .map(|last| now.as_unix_nanos(&last.anchor))
+        .filter(|last| ran_ahead(*last))
+        .unwrap_or(0);
+    READING.set(Some(Reading { anchor, taken, not_before }));
+    taken.max(not_before)
 }
 
 /// Where a loom gets its time.

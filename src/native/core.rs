@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock::TimeSource;
+use super::delivery::{Delivery, Outcome};
 use super::entropy::IdSource;
 use super::here::ThreadBuffer;
-use super::sink::Delivery;
 use crate::record::Limits;
 
 /// The inside of a loom.
@@ -33,6 +33,7 @@ pub(super) struct Counts {
     pub(super) dropped: AtomicU64,
     pub(super) sampled_out: AtomicU64,
     pub(super) misuse: AtomicU64,
+    pub(super) sink_errors: AtomicU64,
 }
 
 /// What became of the spans of a loom, at one moment.
@@ -54,6 +55,8 @@ pub struct Ledger {
     pub sampled_out: u64,
     /// Calls that made no sense, such as changes of a workflow after its end.
     pub misuse: u64,
+    /// Calls of sinks that failed.
+    pub sink_errors: u64,
 }
 
 impl Core {
@@ -93,16 +96,18 @@ impl Core {
     pub(super) fn accept(&self, records: &[u8], spans: u64) {
         self.counts.handed_over.fetch_add(spans, Ordering::Relaxed);
         let now = self.time.unix_nanos();
-        let outcome = locked(&self.delivery).pass_on(records, now);
+        let outcome = locked(&self.delivery).pass_on(records, spans, now);
         self.note(outcome);
     }
 
-    fn note(&self, outcome: super::sink::Outcome) {
+    fn note(&self, outcome: Outcome) {
         self.counts.delivered.fetch_add(outcome.delivered, Ordering::Relaxed);
         self.counts.dropped.fetch_add(outcome.dropped, Ordering::Relaxed);
         self.counts.sampled_out.fetch_add(outcome.sampled_out, Ordering::Relaxed);
+        self.counts.sink_errors.fetch_add(outcome.sink_errors, Ordering::Relaxed);
         // What the tail sampler left out was accepted at first and is not any more.
         self.counts.handed_over.fetch_sub(outcome.sampled_out, Ordering::Relaxed);
+        self.counts.handed_over.fetch_add(outcome.abandoned, Ordering::Relaxed);
     }
 
     /// Hands over what every thread recorded and makes the sinks write it out. With `finish` nothing is waited for any more:
@@ -136,6 +141,7 @@ impl Core {
             pending: accepted.saturating_sub(delivered + dropped),
             sampled_out: load(&self.counts.sampled_out),
             misuse: load(&self.counts.misuse),
+            sink_errors: load(&self.counts.sink_errors),
         }
     }
 

@@ -92,8 +92,8 @@ mod tests {
 
     #[test]
     fn threads_draw_different_ids() {
-        let draw = || std::thread::spawn(|| (0..1000).map(|_| system_u64()).collect::<Vec<_>>());
         #[expect(clippy::disallowed_methods, reason = "threads are what is tested")]
+        let draw = || std::thread::spawn(|| (0..1000).map(|_| system_u64()).collect::<Vec<_>>());
         let threads: Vec<_> = (0..8).map(|_| draw()).collect();
         let mut ids: Vec<u64> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         ids.sort_unstable();

@@ -137,31 +137,36 @@ pub(super) fn end_live(mut live: Box<Live>, end_unix_nano: u64) {
         leave_kin(kin, record);
     }
     let full = HERE.try_with(|here| {
-        let Ok(mut here) = here.try_borrow_mut() else { return Err(()) };
+        let mut here = here.try_borrow_mut().ok()?;
         let buffer = here.buffer_of(core);
         let mut batch = buffer.batch.lock().unwrap_or_else(PoisonError::into_inner);
         batch.bytes.extend_from_slice(record);
         batch.spans += 1;
         let full = batch.bytes.len() >= FULL;
         drop(batch);
-        Ok(full.then(|| Arc::clone(buffer)))
+        Some(if full { Some(Arc::clone(buffer)) } else { None })
     });
     match full {
-        Ok(Ok(None)) => {}
-        Ok(Ok(Some(buffer))) => core.hand_over(&buffer),
+        Ok(Some(None)) => {}
+        Ok(Some(Some(buffer))) => core.hand_over(&buffer),
         // The thread is ending, or this span ended inside a hand-over: its record goes the direct way.
-        Ok(Err(())) | Err(_) => core.accept(record, 1),
+        Ok(None) | Err(_) => core.accept(record, 1),
     }
     if live.builder.capacity() <= LARGE_BUILDER {
-        // A thread that is ending has no pool any more: then the builder is just dropped.
-        let _ = HERE.try_with(|here| {
-            if let Ok(mut here) = here.try_borrow_mut()
-                && here.pool.len() < POOL
-            {
-                here.pool.push(live);
-            }
-        });
+        keep(live);
     }
+}
+
+/// Keeps a builder for a later span. A thread that is ending has no pool any more: then it is just dropped.
+#[inline]
+fn keep(live: Box<Live>) {
+    let _ = HERE.try_with(|here| {
+        if let Ok(mut here) = here.try_borrow_mut()
+            && here.pool.len() < POOL
+        {
+            here.pool.push(live);
+        }
+    });
 }
 
 #[cold]

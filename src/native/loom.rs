@@ -6,16 +6,18 @@ use std::sync::atomic::Ordering;
 use super::Parts;
 use super::clock::TimeSource;
 use super::core::{Core, Ledger};
+use super::delivery::{Delivery, Tail};
 use super::entropy::IdSource;
 use super::node::{Ids, NodeBuilder, Parent};
-use super::sink::{Delivery, RecordSink};
+use super::sink::RecordSink;
 use super::workflow::WorkflowBuilder;
 use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, WriteHeaders};
 use crate::host::{Clock, Entropy};
 use crate::id::{SpanId, TraceId};
 use crate::otlp::{Resource, Scope};
 use crate::record::{Limits, SpanRole};
-use crate::sample::Sampler;
+use crate::redact::Redactor;
+use crate::sample::{Sampler, TailSampler};
 use crate::value::Value;
 
 /// Records workflows. Clones are the same loom; when the last one is gone, what is recorded is flushed.
@@ -156,6 +158,8 @@ pub struct LoomBuilder {
     ids: IdSource,
     limits: Limits,
     sampler: Sampler,
+    tail: Option<TailSampler>,
+    redactor: Option<Redactor>,
     live_view: bool,
     random_flag: bool,
     disabled: bool,
@@ -188,6 +192,20 @@ impl LoomBuilder {
     #[must_use]
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         self.sampler = sampler;
+        self
+    }
+
+    /// Decides at its end whether a workflow is kept, by what happened in it. Until then its records are held back.
+    #[must_use]
+    pub fn tail(mut self, sampler: TailSampler) -> Self {
+        self.tail = Some(sampler);
+        self
+    }
+
+    /// Takes secrets out of every span before any sink sees it.
+    #[must_use]
+    pub fn redact(mut self, redactor: Redactor) -> Self {
+        self.redactor = Some(redactor);
         self
     }
 
@@ -250,6 +268,8 @@ impl LoomBuilder {
             }
         }
         let delivery = Delivery {
+            tail: self.tail.map(Tail::new),
+            redactor: self.redactor,
             sinks: self.sinks,
             resource: Resource::new(attributes),
             scope: Scope::new("spanloom", env!("CARGO_PKG_VERSION")),
@@ -259,6 +279,7 @@ impl LoomBuilder {
             ids: self.ids,
             limits: self.limits,
             sampler: self.sampler,
+
             live_view: self.live_view,
             random_flag: self.random_flag,
             disabled: self.disabled,

@@ -4,6 +4,7 @@
 //! ```text
 //!  Workflow, Node ──calls──▶ SpanBuilder (one per open span, from the thread's pool)
 //!        end ──record──▶ the thread's buffer ──64 KiB or flush──▶ Delivery ──▶ sinks
+//!                                                   (tail sampler, redactor)
 //! ```
 //!
 //! [`Loom`] is the handle; [`Workflow`] and [`Node`] record. While a span runs its [`SpanBuilder`](crate::record::SpanBuilder)
@@ -11,6 +12,7 @@
 
 mod clock;
 mod core;
+mod delivery;
 mod entropy;
 mod folder_store;
 mod here;
@@ -36,5 +38,5 @@ struct Parts {
     live_view: bool,
     random_flag: bool,
     disabled: bool,
-    delivery: sink::Delivery,
+    delivery: delivery::Delivery,
 }

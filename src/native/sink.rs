@@ -1,14 +1,16 @@
 //! Where records go: into memory for tests, into a file, or into a sink of your own.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::core::locked;
+use crate::loom::{TextOptions, Weaver, WeaverOptions, tree_text};
 use crate::otlp::span::SpanView;
 use crate::otlp::{Resource, Scope, encode_traces};
 use crate::record::finished_spans;
+use crate::workflow::{NodeTraceLog, from_spans};
 
 /// Records on their way out, and who they are of.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +107,23 @@ impl MemorySink {
         Outgoing { records: &kept.records, resource, scope }.to_otlp()
     }
 
+    /// The workflows so far as text pictures: one tree after the other, in the order in which they ended.
+    #[must_use]
+    pub fn tree_text(&self, options: &TextOptions) -> String {
+        let mut weaver = Weaver::new(WeaverOptions::default());
+        weaver.take_stream(&locked(&self.kept).records, 0);
+        let trees: Vec<String> = weaver.finish(0).map(|woven| tree_text(&woven, options)).collect();
+        trees.join("\n")
+    }
+
+    /// The workflow logs of the workflows so far, in the order in which they ended.
+    #[must_use]
+    pub fn trace_logs(&self) -> Vec<NodeTraceLog> {
+        let mut weaver = Weaver::new(WeaverOptions::default());
+        weaver.take_stream(&locked(&self.kept).records, 0);
+        weaver.finish(0).map(|woven| from_spans(&woven.spans().collect::<Vec<_>>(), 0)).collect()
+    }
+
     /// Shows each ended span to `look`, in the order in which they ended.
     pub fn each_span(&self, mut look: impl FnMut(SpanView<'_>)) {
         for span in finished_spans(&locked(&self.kept).records) {
@@ -129,7 +148,7 @@ impl RecordSink for MemorySink {
 /// Appends to a file: OTLP JSON, one export request a line, as the OpenTelemetry Collector's file exporter writes it.
 #[derive(Debug)]
 pub struct FileSink {
-    file: BufWriter<File>,
+    file: File,
 }
 
 impl FileSink {
@@ -139,7 +158,7 @@ impl FileSink {
     /// When the file cannot be opened for writing.
     pub fn append(path: impl AsRef<Path>) -> io::Result<Self> {
         let file = File::options().create(true).append(true).open(path)?;
-        Ok(Self { file: BufWriter::new(file) })
+        Ok(Self { file })
     }
 }
 
@@ -153,54 +172,5 @@ impl RecordSink for FileSink {
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         line.push('\n');
         self.file.write_all(line.as_bytes())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-/// The end of the line inside a loom: what every record goes through.
-pub(super) struct Delivery {
-    pub(super) sinks: Vec<Box<dyn RecordSink>>,
-    pub(super) resource: Resource,
-    pub(super) scope: Scope,
-}
-
-/// What became of records.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) delivered: u64,
-    pub(super) dropped: u64,
-    pub(super) sampled_out: u64,
-}
-
-impl Delivery {
-    /// Takes records on to every sink.
-    pub(super) fn pass_on(&mut self, records: &[u8], _now: u64) -> Outcome {
-        self.send(records)
-    }
-
-    fn send(&mut self, records: &[u8]) -> Outcome {
-        let outgoing = Outgoing { records, resource: &self.resource, scope: &self.scope };
-        let mut failed = false;
-        for sink in &mut self.sinks {
-            failed |= sink.take(&outgoing).is_err();
-        }
-        let spans = outgoing.spans().count() as u64;
-        if failed {
-            Outcome { dropped: spans, ..Outcome::default() }
-        } else {
-            Outcome { delivered: spans, ..Outcome::default() }
-        }
-    }
-
-    /// Makes the sinks write out what they hold back.
-    pub(super) fn flush(&mut self, _finish: bool, _now: u64) -> Outcome {
-        for sink in &mut self.sinks {
-            // What a sink could not write out it reports with the next records.
-            let _ = sink.flush();
-        }
-        Outcome::default()
     }
 }

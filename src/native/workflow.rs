@@ -1,6 +1,6 @@
 //! Workflows: one run of an agent, a pipeline, a graph; the root of a tree.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Loom;
 use super::core::locked;
@@ -8,10 +8,12 @@ use super::here::{Kin, Live, end_live, take_live};
 use super::node::{Ids, NodeBuilder, Parent, announce, context_of, count_sampled_out};
 use crate::context::{Context, SpanContext, TraceFlags, TraceState};
 use crate::id::SpanId;
-use crate::otlp::span::{SpanKind, StatusCode};
+use crate::otlp::span::{SpanKind, SpanView, StatusCode};
+use crate::record::finished_spans;
 use crate::record::{Identity, SpanBuilder, SpanRole, SpanStart};
 use crate::value::ValueRef;
 use crate::vocabulary as key;
+use crate::workflow::{NodeTraceLog, from_spans};
 
 /// On whose behalf a workflow runs, kept for its spans.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -280,9 +282,22 @@ impl Workflow {
         context_of(self.ids, self.kin.trace_state.clone())
     }
 
-    /// The records of this run so far, where it keeps them ([`WorkflowBuilder::keep_log`]).
-    pub(crate) fn records(&self) -> Option<Vec<u8>> {
-        self.kin.log.as_ref().map(|log| locked(log).clone())
+    /// The workflow log of this run so far, where it keeps one ([`WorkflowBuilder::keep_log`]): call it after the end.
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().build();
+    /// let run = loom.workflow("answer").keep_log().question("why?").start();
+    /// run.node("planner").kind("llm").start().end();
+    /// run.end();
+    /// let log = run.to_log().expect("the run keeps its log");
+    /// assert_eq!((log.question.as_str(), log.trace.len()), ("why?", 1));
+    /// ```
+    #[must_use]
+    pub fn to_log(&self) -> Option<NodeTraceLog> {
+        let records = locked(self.kin.log.as_ref()?).clone();
+        let spans: Vec<SpanView<'_>> =
+            finished_spans(&records).filter_map(|span| SpanView::read(span).ok()).collect();
+        Some(from_spans(&spans, 0))
     }
 
     /// Ends the run now. A second end does nothing and is counted.
@@ -312,7 +327,7 @@ impl Workflow {
 
 impl Drop for Workflow {
     fn drop(&mut self) {
-        let live = locked(&self.live).take();
+        let live = self.live.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut live) = live {
             if std::thread::panicking() {
                 live.builder.status(StatusCode::Error, "panic");

@@ -282,8 +282,6 @@ impl<'a> ScopeView<'a> {
 pub struct ResourceGroup<'a> {
     /// Who made them.
     pub resource: ResourceView<'a>,
-    /// Schema of the resource's attributes.
-    pub schema_url: &'a str,
     message: &'a [u8],
 }
 
@@ -293,10 +291,14 @@ impl<'a> ResourceGroup<'a> {
         messages(self.message, ITEMS).filter_map(|message| ScopeGroup::head(message).ok())
     }
 
-    /// Reads what is not repeated.
+    /// Schema of the resource's attributes.
+    #[must_use]
+    pub fn schema_url(&self) -> &'a str {
+        schema_url(self.message)
+    }
+
     fn head(message: &'a [u8]) -> Result<Self, DecodeError> {
-        let (who, schema_url) = head(message)?;
-        Ok(Self { resource: ResourceView::read(who)?, schema_url, message })
+        Ok(Self { resource: ResourceView::read(who(message))?, message })
     }
 }
 
@@ -305,8 +307,6 @@ impl<'a> ResourceGroup<'a> {
 pub struct ScopeGroup<'a> {
     /// Through what they were recorded.
     pub scope: ScopeView<'a>,
-    /// Schema of the items.
-    pub schema_url: &'a str,
     message: &'a [u8],
 }
 
@@ -316,24 +316,24 @@ impl<'a> ScopeGroup<'a> {
         messages(self.message, ITEMS)
     }
 
+    /// Schema of the items.
+    #[must_use]
+    pub fn schema_url(&self) -> &'a str {
+        schema_url(self.message)
+    }
+
     fn head(message: &'a [u8]) -> Result<Self, DecodeError> {
-        let (who, schema_url) = head(message)?;
-        Ok(Self { scope: ScopeView::read(who)?, schema_url, message })
+        Ok(Self { scope: ScopeView::read(who(message))?, message })
     }
 }
 
-/// The resource or scope of a group, and its schema.
-fn head(message: &[u8]) -> Result<(&[u8], &str), DecodeError> {
-    let (mut who, mut schema_url): (&[u8], &str) = (&[], "");
-    let mut fields = Fields::new(message);
-    while let Some(found) = fields.next_field()? {
-        match found.number {
-            WHO => who = found.bytes()?,
-            SCHEMA_URL => schema_url = found.text()?,
-            _ => {}
-        }
-    }
-    Ok((who, schema_url))
+/// The resource or scope of a group: the first one, which stands before all items where encoders put it.
+fn who(message: &[u8]) -> &[u8] {
+    messages(message, WHO).next().unwrap_or_default()
+}
+
+fn schema_url(message: &[u8]) -> &str {
+    messages(message, SCHEMA_URL).last().and_then(|url| core::str::from_utf8(url).ok()).unwrap_or_default()
 }
 
 /// The groups of a request.

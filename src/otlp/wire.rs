@@ -243,14 +243,34 @@ impl<'a> Fields<'a> {
 
     /// The next field; `None` at the end of the message.
     ///
+    /// Inlined where speed counts more than size: the caller then keeps the field in registers.
+    ///
     /// # Errors
     /// When the bytes are no message. What follows an error is not defined (but safe).
-    #[inline]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, DecodeError> {
-        loop {
-            if self.rest.is_empty() {
-                return Ok(None);
-            }
+        let [tag, rest @ ..] = self.rest else { return Ok(None) };
+        let number = u32::from(*tag >> 3);
+        // Fields 1 to 15 have tags of one byte; the rest is rare.
+        if *tag >= 0x80 || number == 0 {
+            return self.next_uncommon_field();
+        }
+        let mut rest = rest;
+        let value = match *tag & 7 {
+            0 => FieldValue::Varint(take_varint(&mut rest)?),
+            1 => FieldValue::Fixed64(u64::from_le_bytes(take_array(&mut rest)?)),
+            2 => FieldValue::Bytes(take_delimited(&mut rest)?),
+            5 => FieldValue::Fixed32(u32::from_le_bytes(take_array(&mut rest)?)),
+            _ => return self.next_uncommon_field(),
+        };
+        self.rest = rest;
+        Ok(Some(Field { number, value }))
+    }
+
+    /// Like `next_field`, for tags of any length, and groups.
+    #[inline(never)]
+    fn next_uncommon_field(&mut self) -> Result<Option<Field<'a>>, DecodeError> {
+        while !self.rest.is_empty() {
             let tag = take_varint(&mut self.rest)?;
             let number = u32::try_from(tag >> 3).map_err(|_| DecodeError::Tag)?;
             if number == 0 || number > 0x1fff_ffff {
@@ -259,11 +279,7 @@ impl<'a> Fields<'a> {
             let value = match tag & 7 {
                 0 => FieldValue::Varint(take_varint(&mut self.rest)?),
                 1 => FieldValue::Fixed64(u64::from_le_bytes(take_array(&mut self.rest)?)),
-                2 => {
-                    let length = take_varint(&mut self.rest)?;
-                    let length = usize::try_from(length).map_err(|_| DecodeError::Truncated)?;
-                    FieldValue::Bytes(take(&mut self.rest, length)?)
-                }
+                2 => FieldValue::Bytes(take_delimited(&mut self.rest)?),
                 3 => {
                     self.skip_group(number)?;
                     continue;
@@ -273,6 +289,7 @@ impl<'a> Fields<'a> {
             };
             return Ok(Some(Field { number, value }));
         }
+        Ok(None)
     }
 
     /// Passes over a group, whatever is nested in it, without recursing.
@@ -292,8 +309,7 @@ impl<'a> Fields<'a> {
                     take(&mut self.rest, 8)?;
                 }
                 2 => {
-                    let length = take_varint(&mut self.rest)?;
-                    take(&mut self.rest, usize::try_from(length).map_err(|_| DecodeError::Truncated)?)?;
+                    take_delimited(&mut self.rest)?;
                 }
                 3 => {
                     *open.get_mut(depth).ok_or(DecodeError::TooDeep)? = number;
@@ -322,6 +338,13 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], DecodeError>
     Ok(head)
 }
 
+/// Takes a length and that many bytes.
+#[inline]
+fn take_delimited<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
+    let length = take_varint(rest)?;
+    take(rest, usize::try_from(length).map_err(|_| DecodeError::Truncated)?)
+}
+
 #[inline]
 fn take_array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], DecodeError> {
     let (head, tail) = rest.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
@@ -332,16 +355,21 @@ fn take_array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], DecodeError> 
 /// Takes a varint off the front of a slice.
 #[inline]
 pub(crate) fn take_varint(rest: &mut &[u8]) -> Result<u64, DecodeError> {
-    if let Some((&byte, tail)) = rest.split_first()
-        && byte < 0x80
-    {
-        *rest = tail;
-        return Ok(u64::from(byte));
+    // Tags and most lengths have one byte, the other lengths two.
+    match *rest {
+        [byte, tail @ ..] if *byte < 0x80 => {
+            *rest = tail;
+            Ok(u64::from(*byte))
+        }
+        [low, high, tail @ ..] if *high < 0x80 => {
+            *rest = tail;
+            Ok(u64::from(low & 0x7f) | u64::from(*high) << 7)
+        }
+        _ => take_long_varint(rest),
     }
-    take_long_varint(rest)
 }
 
-#[inline]
+#[cold]
 fn take_long_varint(rest: &mut &[u8]) -> Result<u64, DecodeError> {
     let mut value = 0u64;
     for (index, &byte) in rest.iter().enumerate().take(10) {

@@ -13,15 +13,17 @@
 //!
 //! A builder is used again and again; its buffers keep their room, so a span costs no allocation.
 
+use super::buffer::{Buffer, SHORT, put_array, put_short};
 use super::envelope::{ENVELOPE_LEN, RecordKind, flags, write_envelope};
 use super::keys::{KeyIndex, find_key_value, key_hash};
 use super::limits::Limits;
 use super::nested::{Nested, put_count};
-use super::pairs::{put_pair, put_pair_head, put_told};
+use super::pairs::{put_attribute, put_pair_head, put_told};
 use crate::id::{SpanId, TraceId};
 use crate::otlp::span::{SpanKind, StatusCode, field};
 use crate::otlp::wire::{
-    bytes_field_len, close_message, open_message, put_bytes_field, put_fixed64_field, put_varint_field,
+    bytes_field_len, close_message, open_message, put_bytes_field, put_fixed32_field, put_fixed64_field,
+    put_varint_field,
 };
 use crate::usage::{Usage, UsageMode};
 use crate::value::{ValueRef, ValueSink, cut_bytes, cut_chars, decimal};
@@ -33,6 +35,10 @@ const SAMPLED: u32 = 0x01;
 const HAS_IS_REMOTE: u32 = 0x100;
 /// The parent lives in another process.
 const IS_REMOTE: u32 = 0x200;
+
+/// Numbers of the text fields, as the single byte that they need.
+const TRACE_STATE: u8 = 3;
+const NAME: u8 = 5;
 
 /// What is known of a span when it starts.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +115,7 @@ struct Entries {
 #[derive(Debug, Default)]
 pub struct SpanBuilder {
     limits: Limits,
-    out: Vec<u8>,
+    out: Buffer,
     keys: KeyIndex,
     /// Attributes that the program set; those of the vocabulary are not counted.
     attributes: u32,
@@ -183,30 +189,32 @@ impl SpanBuilder {
         self.clear();
         let name = cut_chars(start.name, self.limits.value_length);
         let out = &mut self.out;
-        out.reserve(256 + name.len());
-        let mut ids = [0; ENVELOPE_LEN + 28];
-        if let Some(place) = ids.last_chunk_mut::<28>() {
-            let [tag, length, trace_id @ .., span_tag, span_length, s0, s1, s2, s3, s4, s5, s6, s7] = place;
-            (*tag, *length, *span_tag, *span_length) = (0x0a, 16, 0x12, 8);
-            trace_id.copy_from_slice(start.trace_id.as_bytes());
-            [*s0, *s1, *s2, *s3, *s4, *s5, *s6, *s7] = start.span_id.to_bytes();
+        if let Some(window) = out.window::<{ ENVELOPE_LEN + 28 }>() {
+            put_array(window, ENVELOPE_LEN, [0x0a, 16]);
+            put_array(window, ENVELOPE_LEN + 2, start.trace_id.to_bytes());
+            put_array(window, ENVELOPE_LEN + 18, [0x12, 8]);
+            put_array(window, ENVELOPE_LEN + 20, start.span_id.to_bytes());
+            out.advance(ENVELOPE_LEN + 28);
         }
-        out.extend_from_slice(&ids);
         if !start.trace_state.is_empty() {
-            put_bytes_field(out, field::TRACE_STATE, start.trace_state.as_bytes());
+            put_text_field(out, TRACE_STATE, start.trace_state);
         }
-        if start.parent_span_id.is_valid() {
-            let mut parent = [0x22, 8, 0, 0, 0, 0, 0, 0, 0, 0];
-            parent[2..].copy_from_slice(start.parent_span_id.as_bytes());
-            out.extend_from_slice(&parent);
+        if start.parent_span_id.is_valid()
+            && let Some(window) = out.window::<10>()
+        {
+            put_array(window, 0, [0x22, 8]);
+            put_array(window, 2, start.parent_span_id.to_bytes());
+            out.advance(10);
         }
         if !name.is_empty() {
-            put_bytes_field(out, field::NAME, name.as_bytes());
+            put_text_field(out, NAME, name);
         }
-        let mut times =
-            [0x30, start.span_kind as u8, 0x39, 0, 0, 0, 0, 0, 0, 0, 0, 0x41, 0, 0, 0, 0, 0, 0, 0, 0];
-        times[3..11].copy_from_slice(&start.start_unix_nano.to_le_bytes());
-        out.extend_from_slice(&times);
+        if let Some(window) = out.window::<20>() {
+            put_array(window, 0, [0x30, start.span_kind as u8, 0x39]);
+            put_array(window, 3, start.start_unix_nano.to_le_bytes());
+            put_array(window, 11, [0x41]);
+            out.advance(20);
+        }
         let remote = if start.parent_is_remote { IS_REMOTE } else { 0 };
         self.head = Head {
             workflow: start.workflow,
@@ -281,15 +289,31 @@ impl SpanBuilder {
     }
 
     /// Sets an attribute. A second value of the same key takes the place of the first.
-    #[inline]
+    // What is known where this is called, nearly always the key and the kind of value, is worked out by the compiler.
+    #[inline(always)]
     pub fn attribute<'v>(&mut self, name: &str, value: impl Into<ValueRef<'v>>) {
-        self.put_limited(name, value.into());
+        let hash = key_hash(name.as_bytes());
+        match value.into() {
+            ValueRef::Str(text) => self.put_text(name, hash, text),
+            ValueRef::Int(number) => self.put_int(name, hash, number),
+            value => self.put_limited(name, hash, value),
+        }
+    }
+
+    #[inline(never)]
+    fn put_text(&mut self, name: &str, hash: u32, text: &str) {
+        self.put_limited(name, hash, ValueRef::Str(text));
+    }
+
+    #[inline(never)]
+    fn put_int(&mut self, name: &str, hash: u32, number: i64) {
+        self.put_limited(name, hash, ValueRef::Int(number));
     }
 
     /// Sets an attribute to what `tell` tells.
     pub fn attribute_told(&mut self, name: &str, tell: impl FnOnce(&mut dyn ValueSink)) {
         let hash = key_hash(name.as_bytes());
-        let existing = self.keys.find(&self.out, name, hash);
+        let existing = self.keys.find(self.out.as_slice(), name, hash);
         if existing.is_none() && !self.admits(name) {
             return;
         }
@@ -299,10 +323,9 @@ impl SpanBuilder {
         self.place_scratch(existing, hash);
     }
 
-    #[inline]
-    fn put_limited(&mut self, name: &str, value: ValueRef<'_>) {
-        let hash = key_hash(name.as_bytes());
-        if let Some(existing) = self.keys.find(&self.out, name, hash) {
+    #[inline(always)]
+    fn put_limited(&mut self, name: &str, hash: u32, value: ValueRef<'_>) {
+        if let Some(existing) = self.keys.find(self.out.as_slice(), name, hash) {
             self.replace(existing, name, value);
         } else if self.admits(name) {
             self.append(name, hash, value);
@@ -312,7 +335,7 @@ impl SpanBuilder {
     /// Sets an attribute of the vocabulary, which no limit leaves out.
     fn put_own(&mut self, name: &str, value: ValueRef<'_>) {
         let hash = key_hash(name.as_bytes());
-        if let Some(existing) = self.keys.find(&self.out, name, hash) {
+        if let Some(existing) = self.keys.find(self.out.as_slice(), name, hash) {
             self.replace(existing, name, value);
         } else {
             self.append(name, hash, value);
@@ -341,33 +364,45 @@ impl SpanBuilder {
         self.limits.span_bytes.saturating_sub(used)
     }
 
-    #[inline]
+    #[inline(always)]
     fn append(&mut self, name: &str, hash: u32, value: ValueRef<'_>) {
-        self.keys.add(hash, self.out.len());
-        let bounds = self.limits.bounds(self.room());
-        self.cut += put_pair(&mut self.out, field::ATTRIBUTES, name, value, bounds);
+        let start = self.out.len();
+        let fits = match value {
+            ValueRef::Str(text) => text.len() <= self.limits.value_length.min(self.room()),
+            _ => true,
+        };
+        if fits && put_attribute(&mut self.out, name, value) {
+            self.keys.add(hash, start);
+        } else {
+            self.put_scratch(name, value);
+            self.place_scratch(None, hash);
+        }
     }
 
     #[cold]
     fn replace(&mut self, existing: usize, name: &str, value: ValueRef<'_>) {
+        self.put_scratch(name, value);
+        self.place_scratch(Some(existing), 0);
+    }
+
+    /// Writes an attribute into `scratch`.
+    fn put_scratch(&mut self, name: &str, value: ValueRef<'_>) {
         let bounds = self.limits.bounds(self.room());
         self.scratch.clear();
-        self.cut += put_pair(&mut self.scratch, field::ATTRIBUTES, name, value, bounds);
-        self.place_scratch(Some(existing), 0);
+        self.cut += put_told(&mut self.scratch, field::ATTRIBUTES, name, bounds, |sink| value.tell(sink));
     }
 
     /// Puts the attribute in `scratch` where the key stands already, else at the end.
     fn place_scratch(&mut self, existing: Option<usize>, hash: u32) {
-        match existing.and_then(|index| self.keys.range(index, &self.out)) {
+        match existing.and_then(|index| self.keys.range(index, self.out.as_slice())) {
             Some(range) => {
-                let (old, new) = (range.len(), self.scratch.len());
-                let start = range.start;
-                self.out.splice(range, self.scratch.drain(..));
-                self.keys.shift(start, old, new);
+                let (old, start) = (range.len(), range.start);
+                self.out.replace(range, &self.scratch);
+                self.keys.shift(start, old, self.scratch.len());
             }
             None => {
                 self.keys.add(hash, self.out.len());
-                self.out.append(&mut self.scratch);
+                self.out.put(&self.scratch);
             }
         }
     }
@@ -539,8 +574,8 @@ impl SpanBuilder {
     /// The record of a span that has begun: what is known of it so far. The builder goes on unchanged.
     pub fn write_started(&self, out: &mut Vec<u8>) {
         let at = out.len();
-        out.extend_from_slice(&self.out);
-        put_span_flags(out, self.head.span_flags);
+        out.extend_from_slice(self.out.as_slice());
+        put_fixed32_field(out, field::FLAGS, self.head.span_flags);
         let kind = match self.head.role {
             SpanRole::Workflow => RecordKind::WorkflowOpened,
             SpanRole::Node | SpanRole::Span => RecordKind::Started,
@@ -565,9 +600,7 @@ impl SpanBuilder {
             self.put_own(key::CLOCK_SUSPECT_END, ValueRef::Str(decimal(end, &mut [0; 20])));
             end = self.head.start;
         }
-        if let Some(place) = self.out.get_mut(self.head.end_at..self.head.end_at + 8) {
-            place.copy_from_slice(&end.to_le_bytes());
-        }
+        self.out.patch(self.head.end_at, end.to_le_bytes());
         if self.has_extras {
             self.put_extras();
         }
@@ -575,7 +608,43 @@ impl SpanBuilder {
             record_flags |= flags::CUT;
             self.put_own(key::CUT, ValueRef::Int(self.cut.into()));
         }
+        if self.dropped_attributes | self.dropped_events | self.dropped_links | self.link_count > 0 {
+            self.put_events_and_links();
+        } else {
+            self.out.put(&self.events);
+        }
         let out = &mut self.out;
+        if self.has_extras && !self.status_message.is_empty() {
+            self.scratch.clear();
+            let start = open_message(&mut self.scratch, field::STATUS);
+            put_bytes_field(&mut self.scratch, 2, self.status_message.as_bytes());
+            put_varint_field(&mut self.scratch, 3, self.status as u64);
+            close_message(&mut self.scratch, start);
+            out.put(&self.scratch);
+        } else if self.status != StatusCode::Unset
+            && let Some(window) = out.window::<4>()
+        {
+            *window = [0x7a, 2, 0x18, self.status as u8];
+            out.advance(4);
+        }
+        if let Some(window) = out.window::<6>() {
+            put_array(window, 0, [0x85, 0x01]);
+            put_array(window, 2, self.head.span_flags.to_le_bytes());
+            out.advance(6);
+        }
+        let kind = match self.head.role {
+            SpanRole::Workflow => RecordKind::WorkflowClosed,
+            SpanRole::Node | SpanRole::Span => RecordKind::Finished,
+        };
+        out.patch(0, write_envelope(out.len(), kind, record_flags, 1, self.head.workflow));
+        out.as_slice()
+    }
+
+    /// Appends events, links, and the counts of what was left out.
+    #[cold]
+    fn put_events_and_links(&mut self) {
+        self.scratch.clear();
+        let out = &mut self.scratch;
         put_count(out, field::DROPPED_ATTRIBUTES, self.dropped_attributes);
         out.extend_from_slice(&self.events);
         put_count(out, field::DROPPED_EVENTS, self.dropped_events);
@@ -583,24 +652,7 @@ impl SpanBuilder {
             out.extend_from_slice(&self.links);
         }
         put_count(out, field::DROPPED_LINKS, self.dropped_links);
-        if self.has_extras && !self.status_message.is_empty() {
-            let start = open_message(out, field::STATUS);
-            put_bytes_field(out, 2, self.status_message.as_bytes());
-            put_varint_field(out, 3, self.status as u64);
-            close_message(out, start);
-        } else if self.status != StatusCode::Unset {
-            out.extend_from_slice(&[0x7a, 2, 0x18, self.status as u8]);
-        }
-        put_span_flags(out, self.head.span_flags);
-        let kind = match self.head.role {
-            SpanRole::Workflow => RecordKind::WorkflowClosed,
-            SpanRole::Node | SpanRole::Span => RecordKind::Finished,
-        };
-        let envelope = write_envelope(out.len(), kind, record_flags, 1, self.head.workflow);
-        if let Some(place) = out.first_chunk_mut::<ENVELOPE_LEN>() {
-            *place = envelope;
-        }
-        out
+        self.out.put(&self.scratch);
     }
 
     fn record_flags(&self) -> u16 {
@@ -653,7 +705,7 @@ impl SpanBuilder {
     /// Sets an attribute to an array (5) or a map (6) whose content is encoded already.
     fn put_list(&mut self, name: &str, any_field: u32, list: &[u8]) {
         let hash = key_hash(name.as_bytes());
-        let existing = self.keys.find(&self.out, name, hash);
+        let existing = self.keys.find(self.out.as_slice(), name, hash);
         let value = bytes_field_len(any_field, list.len());
         self.scratch.clear();
         let out = &mut self.scratch;
@@ -663,11 +715,19 @@ impl SpanBuilder {
     }
 }
 
+/// Appends a text field.
 #[inline]
-fn put_span_flags(out: &mut Vec<u8>, span_flags: u32) {
-    let mut bytes = [0x85, 0x01, 0, 0, 0, 0];
-    bytes[2..].copy_from_slice(&span_flags.to_le_bytes());
-    out.extend_from_slice(&bytes);
+fn put_text_field(out: &mut Buffer, number: u8, text: &str) {
+    if text.len() <= SHORT {
+        let Some(window) = out.window::<{ SHORT + 2 }>() else { return };
+        put_array(window, 0, [number << 3 | 2, u8::try_from(text.len()).unwrap_or(0)]);
+        put_short(window, 2, text.as_bytes());
+        out.advance(2 + text.len());
+    } else {
+        let mut head = Vec::new();
+        put_bytes_field(&mut head, number.into(), text.as_bytes());
+        out.put(&head);
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "durations have far fewer than 53 bits of nanoseconds")]

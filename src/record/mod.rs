@@ -3,6 +3,7 @@
 //! A record is a small [envelope] around the bytes of an OTLP `Span` message. The [`SpanBuilder`] writes one while its
 //! program runs. `docs/records.md` describes the layout byte by byte.
 
+mod buffer;
 mod builder;
 pub mod envelope;
 mod host;

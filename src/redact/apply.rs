@@ -299,7 +299,7 @@ impl Redactor {
                 let key = self.clean_text(pair.key, report);
                 same &= key.is_none() && !pair.odd;
                 sink.key(text(key.as_deref().unwrap_or(pair.key)));
-                let hidden = if cover.hides_entry(pair.key) && !matches!(pair.value, Raw::Array(_)) {
+                let hidden = if cover.hides_entry(pair.key) {
                     Some((Rule::Hidden, HIDDEN))
                 } else if self.hides_key(&pair) {
                     Some((Rule::Key, self.rules.keys.replacement()))
@@ -361,7 +361,7 @@ impl Redactor {
 
     fn is_clean_text(&self, text: &[u8]) -> bool {
         if self.rules.matchers.is_empty() {
-            Scanner::new(text, self.rules.looks).next().is_none()
+            self.rules.looks == 0 || Scanner::new(text, self.rules.looks).next().is_none()
         } else {
             self.hits(text).is_empty()
         }

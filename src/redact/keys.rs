@@ -119,12 +119,13 @@ impl KeyRules {
     }
 }
 
-/// A lower-case word of at most 16 letters, packed into a number.
-const fn packed(word: &str) -> u128 {
+/// A lower-case word as a number, five bits a letter. Of words of more than twelve letters the last twelve count, and
+/// their number: enough to tell them apart.
+const fn packed(word: &str) -> u64 {
     let mut rest = word.as_bytes();
     let mut number = 0;
     while let [letter, tail @ ..] = rest {
-        number = number << 8 | *letter as u128;
+        number = number << 5 | (*letter & 31) as u64;
         rest = tail;
     }
     number
@@ -136,12 +137,12 @@ enum Says {
     /// It is a secret.
     Secret,
     /// It is one when the word before says what for.
-    After(&'static [u128]),
+    After(&'static [u64]),
     /// It is one at the end, unless the word before says that it is counted or asked for.
     Token,
 }
 
-const KEY_OF: &[u128] = &[
+const KEY_OF: &[u64] = &[
     packed("api"),
     packed("access"),
     packed("private"),
@@ -155,7 +156,7 @@ const KEY_OF: &[u128] = &[
     packed("ssh"),
     packed("session"),
 ];
-const PASS_OF: &[u128] = &[
+const PASS_OF: &[u64] = &[
     packed("db"),
     packed("user"),
     packed("smtp"),
@@ -170,7 +171,7 @@ const PASS_OF: &[u128] = &[
 ];
 
 /// The words that matter.
-const WORDS: &[(u128, Says)] = &[
+const WORDS: &[(u64, Says)] = &[
     (packed("password"), Says::Secret),
     (packed("passwords"), Says::Secret),
     (packed("passwd"), Says::Secret),
@@ -210,7 +211,7 @@ const WORDS: &[(u128, Says)] = &[
 ];
 
 /// Words before `token` that make it a token of a model or a place in a list.
-const COUNTED: &[u128] = &[
+const COUNTED: &[u64] = &[
     packed("first"),
     packed("last"),
     packed("next"),
@@ -239,7 +240,7 @@ const COUNTED: &[u128] = &[
 ];
 
 /// Last words of keys that tell about a secret and do not hold it.
-const ABOUT: &[u128] = &[
+const ABOUT: &[u64] = &[
     packed("name"),
     packed("count"),
     packed("type"),
@@ -270,70 +271,134 @@ const ABOUT: &[u128] = &[
 ];
 
 /// First letters of the words that matter, a bit each: nearly all words of nearly all keys end here.
-const FIRST_LETTERS: u32 = {
-    let mut letters = 0;
-    let mut rest = WORDS;
-    while let [(word, _), tail @ ..] = rest {
-        letters |= letter_bit(first_letter(*word));
-        rest = tail;
+const FIRST_LETTERS: u32 = bit_of('a')
+    | bit_of('b')
+    | bit_of('c')
+    | bit_of('j')
+    | bit_of('k')
+    | bit_of('n')
+    | bit_of('p')
+    | bit_of('r')
+    | bit_of('s')
+    | bit_of('t');
+
+const fn bit_of(letter: char) -> u32 {
+    1 << (letter as u32 & 31)
+}
+
+/// What a byte is within a key: a letter's number, or one of the marks.
+static CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::cast_possible_truncation,
+            reason = "a byte, in a table of 256"
+        )]
+        {
+            table[byte] = match byte as u8 {
+                letter @ b'a'..=b'z' => letter & 31,
+                letter @ b'A'..=b'Z' => letter & 31 | UPPER,
+                b'0'..=b'9' => DIGIT,
+                0x80.. => OTHER,
+                _ => 0,
+            };
+        }
+        byte += 1;
     }
-    letters
+    table
 };
+/// Set in the class of a capital.
+const UPPER: u8 = 32;
+/// A letter outside ASCII.
+const OTHER: u8 = 30;
+const DIGIT: u8 = 64;
 
-/// The first letter of a packed word.
-const fn first_letter(word: u128) -> u128 {
-    if word == 0 { 0 } else { word >> (word.ilog2() / 8 * 8) }
+/// A word of a key.
+#[derive(Clone, Copy, Default)]
+struct Word {
+    packed: u64,
+    first: u32,
 }
 
-const fn letter_bit(letter: u128) -> u32 {
-    1 << (letter & 31)
-}
-
-/// The words of a key, packed; longer ones than matter come out as 0, numbers are passed over.
+/// The words of a key; longer ones than matter come out as 0, numbers are passed over.
 struct Words<'a> {
     rest: &'a [u8],
 }
 
 impl Iterator for Words<'_> {
-    type Item = u128;
+    type Item = Word;
 
     #[inline]
-    fn next(&mut self) -> Option<u128> {
-        let mut word = 0u128;
+    fn next(&mut self) -> Option<Word> {
+        let mut word = Word::default();
         let mut length = 0u32;
         let mut before = 0u8;
+        let class_of = |byte: u8| CLASSES.get(usize::from(byte)).copied().unwrap_or(0);
         while let Some((&byte, tail)) = self.rest.split_first() {
-            let upper = byte.is_ascii_uppercase();
-            if length > 0 && upper {
-                let next_is_lower = tail.first().is_some_and(u8::is_ascii_lowercase);
+            let class = class_of(byte);
+            if class & UPPER != 0 && length > 0 {
+                let next = tail.first().map_or(0, |byte| class_of(*byte));
                 // camelCase, and the last capital of a run belongs to the word behind it: APIKey.
-                if !before.is_ascii_uppercase() || next_is_lower {
+                if before & UPPER == 0 || (1..=26).contains(&next) {
                     break;
                 }
             }
             self.rest = tail;
-            if byte.is_ascii_alphabetic() || byte >= 0x80 {
-                word = word << 8 | u128::from(byte.to_ascii_lowercase());
+            let letter = class & 31;
+            if letter != 0 {
+                if length == 0 {
+                    word.first = u32::from(letter);
+                }
+                word.packed = word.packed << 5 | u64::from(letter);
                 length += 1;
-            } else if length > 0 && !byte.is_ascii_digit() {
+            } else if length > 0 && class != DIGIT {
                 break;
             }
-            before = byte;
+            before = class;
         }
-        (length > 0).then_some(if length <= 16 { word } else { 0 })
+        if length > 16 {
+            word.packed = 0;
+        }
+        (length > 0).then_some(word)
     }
 }
 
+/// How the marks start that stand where a secret was.
+pub(crate) const MARK: &[u8] = b"[REDACTED:";
+
 /// True when the built-in list takes this for the name of a secret.
 pub(crate) fn is_sensitive(key: &[u8]) -> bool {
+    // A mark names the secret that it replaced; a key that held one is not sensitive for that.
+    words_are_sensitive(key)
+        && (!key.windows(MARK.len()).any(|part| part == MARK) || words_are_sensitive(&without_marks(key)))
+}
+
+fn without_marks(key: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = key;
+    while let Some((byte, tail)) = rest.split_first() {
+        let mark = rest.starts_with(MARK).then(|| rest.iter().position(|byte| *byte == b']')).flatten();
+        if let Some(end) = mark {
+            rest = rest.get(end + 1..).unwrap_or_default();
+        } else {
+            out.push(*byte);
+            rest = tail;
+        }
+    }
+    out
+}
+
+fn words_are_sensitive(key: &[u8]) -> bool {
     let (mut found, mut token) = (false, false);
     let (mut before, mut last) = (0, 0);
-    for word in (Words { rest: key }) {
+    for Word { packed: word, first } in (Words { rest: key }) {
         before = last;
         last = word;
         // Behind a token only its value may come: `token_count` is none.
         token = token && word == packed("value");
-        if FIRST_LETTERS & letter_bit(first_letter(word)) == 0 {
+        if FIRST_LETTERS & 1 << first == 0 {
             continue;
         }
         for (_, says) in WORDS.iter().filter(|(known, _)| *known == word) {
@@ -349,9 +414,8 @@ pub(crate) fn is_sensitive(key: &[u8]) -> bool {
 
 /// True when the value of such a name goes on to the end of its line, as headers do.
 pub(crate) fn is_header(name: &[u8]) -> bool {
-    Words { rest: name }
-        .last()
-        .is_some_and(|word| [packed("authorization"), packed("cookie")].contains(&word))
+    let last = Words { rest: name }.last().unwrap_or_default();
+    [packed("authorization"), packed("cookie")].contains(&last.packed)
 }
 
 #[cfg(test)]
@@ -407,6 +471,8 @@ mod tests {
             "cvv",
             "db.connection_string",
             "auth_key",
+            "[REDACTED:email].password",
+            "[REDACTED:password",
             "session_key",
             "headers[authorization]",
         ] {
@@ -459,6 +525,8 @@ mod tests {
             "http.request.header.content-type",
             "sid",
             "connection.name",
+            "[REDACTED:api_key]",
+            "x.[REDACTED:secret].y",
             "phone.number",
             "string",
             "",
@@ -466,6 +534,28 @@ mod tests {
             "日本語",
         ] {
             assert!(!KeyRules::attributes().matches(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_word_passes_the_first_letters() {
+        for word in [
+            "password",
+            "authorization",
+            "ssn",
+            "number",
+            "key",
+            "token",
+            "cookie",
+            "bearer",
+            "jwt",
+            "refreshtoken",
+        ] {
+            assert!(FIRST_LETTERS & bit_of(word.chars().next().unwrap()) != 0, "{word}");
+        }
+        let first = |word: u64| 1 << (word >> (word.ilog2() / 5 * 5));
+        for (word, _) in WORDS.iter().filter(|(word, _)| *word < 1 << 55) {
+            assert!(FIRST_LETTERS & first(*word) != 0);
         }
     }
 

@@ -96,8 +96,13 @@ pub(super) fn root(span: &SpanView<'_>) -> NodeTraceLog {
     if let Some(message) = first_text(span, &[key::STATUS_MESSAGE]) {
         log.status.message = message;
     }
-    for (tag, value) in span.attribute(key::TAGS).into_iter().flat_map(AnyView::entries) {
-        put_entry(&mut log.srv_tag, tag, text(value));
+    for (name, value) in span.attributes() {
+        // Tags stand in one map, or each in an attribute below that map's name.
+        if name == key::TAGS {
+            value.entries().for_each(|(tag, value)| put_entry(&mut log.srv_tag, tag, text(value)));
+        } else if let Some(tag) = name.strip_prefix(key::TAGS).and_then(|rest| rest.strip_prefix('.')) {
+            put_entry(&mut log.srv_tag, tag, text(value));
+        }
     }
     if let Some(ms) = first_frame_ms(span) {
         log.first_frame_duration = Number::Int(ms);
@@ -148,8 +153,9 @@ pub(super) fn node(span: &SpanView<'_>, sid: &str, utc_offset_minutes: i32) -> N
     let says_kind = span.attribute(key::KIND).is_some();
     for (name, value) in span.attributes() {
         match name {
-            // It follows from the kind.
+            // It follows from the kind; the flag follows from the status.
             key::OPERATION if says_kind => {}
+            "error" if value == AnyView::Bool(true) => {}
             key::INPUT => node.append_entries_to(Place::Input, value),
             key::OUTPUT => node.append_entries_to(Place::Output, value),
             key::CONFIG => node.append_entries_to(Place::Config, value),

@@ -16,6 +16,7 @@ use super::trace::NodeTraceLog;
 use crate::id::{SpanId, TraceId};
 use crate::otlp::any::AnyView;
 use crate::otlp::span::{EventView, SpanView, StatusCode};
+use crate::record::Records;
 use crate::value::{Value, ValueBuilder};
 use crate::vocabulary as key;
 
@@ -55,6 +56,28 @@ pub fn from_spans(spans: &[SpanView<'_>], utc_offset_minutes: i32) -> NodeTraceL
         foreign::first_frame_of_nodes(&mut log);
     }
     log
+}
+
+/// Makes a log of the spans in a stream of records; of records of the same span the highest revision counts. What cannot
+/// be read is left out.
+#[must_use]
+pub fn from_records(stream: &[u8], utc_offset_minutes: i32) -> NodeTraceLog {
+    let mut views: Vec<SpanView<'_>> = Vec::new();
+    let mut known: BTreeMap<(TraceId, SpanId), (u32, usize)> = BTreeMap::new();
+    for record in Records::new(stream).flatten().filter(|record| record.kind.is_span()) {
+        let Ok(span) = SpanView::read(record.body) else { continue };
+        let id = (span.trace_id, span.span_id);
+        let (revision, place) = *known.entry(id).or_insert((record.revision, views.len()));
+        match views.get_mut(place) {
+            None => views.push(span),
+            Some(view) if (revision, view.end_unix_nano) <= (record.revision, span.end_unix_nano) => {
+                *view = span;
+                known.insert(id, (record.revision, place));
+            }
+            Some(_) => {}
+        }
+    }
+    from_spans(&views, utc_offset_minutes)
 }
 
 /// Spans, who is whose parent, and which is the root.

@@ -19,7 +19,7 @@ mod to_spans;
 mod trace;
 
 pub use fields::LogError;
-pub use from_spans::from_spans;
+pub use from_spans::{from_records, from_spans};
 pub use line::{Level, LogLine};
 pub use node::{NodeAbout, NodeData, NodeLog};
 pub use parts::{Entries, Number, Status, TokenUsage, put_entry, uuid4_hex};

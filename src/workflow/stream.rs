@@ -26,10 +26,7 @@ impl WorkflowLog {
     /// The log of a workflow that begins now.
     #[must_use]
     pub fn new(about: &TraceAbout<'_>, now_unix_ms: i64) -> Self {
-        Self {
-            log: NodeTraceLog::new(about, now_unix_ms),
-            streaming_types: vec!["message".into(), "node-end".into()],
-        }
+        NodeTraceLog::new(about, now_unix_ms).into()
     }
 
     /// The variant of the workflow engine: with the ids of its flow and its bot, each of which falls back to the
@@ -58,6 +55,13 @@ impl WorkflowLog {
     fn streams(&self, node: &NodeLog) -> bool {
         let node_type = node.node_id.split(':').next().unwrap_or_default();
         self.streaming_types.iter().any(|streaming| streaming == node_type)
+    }
+}
+
+impl From<NodeTraceLog> for WorkflowLog {
+    /// The log with the usual streaming types: `message` and `node-end`.
+    fn from(log: NodeTraceLog) -> Self {
+        Self { log, streaming_types: vec!["message".into(), "node-end".into()] }
     }
 }
 

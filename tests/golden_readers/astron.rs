@@ -241,8 +241,11 @@ fn text(args: &[Value], at: usize) -> Result<&str, String> {
 }
 
 fn int(args: &[Value], at: usize) -> Result<i64, String> {
-    let value = arg(args, at)?;
-    value.as_int().ok_or_else(|| format!("{value:?} is no integer"))
+    match arg(args, at)? {
+        Value::Int(number) => Ok(*number),
+        Value::Double(number) if number.fract() == 0.0 => Ok(*number as i64),
+        other => Err(format!("{other:?} is no integer")),
+    }
 }
 
 fn number(args: &[Value], at: usize) -> Result<Number, String> {

@@ -1,5 +1,4 @@
 //! From records to workflow trees, through the public API.
-#![expect(missing_docs, reason = "tests")]
 
 mod giving_out;
 mod odd;

@@ -118,27 +118,31 @@ fn one_id_a_hundred_thousand_times_next_to_a_large_span() {
 }
 
 /// Ten times the nodes may take ten times the time; forty times is what a busy machine is forgiven, and far from the
-/// hundred times that quadratic work would take. The smallest of several runs counts.
+/// hundred times that quadratic work would take. A run that a stall made slow is repeated.
 #[test]
 fn time_grows_with_the_nodes() {
-    fn seconds(make: fn(u64) -> Vec<u8>, nodes: u64, runs: usize) -> f64 {
-        let stream = make(nodes);
-        let times = (0..runs).map(|_| {
-            let start = Instant::now();
-            let woven = weave_stream(&stream);
-            assert!(!tree_text(&woven, &TextOptions::default()).is_empty());
-            start.elapsed().as_secs_f64()
-        });
-        times.fold(f64::INFINITY, f64::min)
+    #[expect(clippy::disallowed_methods, reason = "it is time that is measured here")]
+    fn seconds(stream: &[u8]) -> f64 {
+        let start = Instant::now();
+        let woven = weave_stream(stream);
+        assert!(!tree_text(&woven, &TextOptions::default()).is_empty());
+        start.elapsed().as_secs_f64()
     }
-    let shapes: [(&str, fn(u64) -> Vec<u8>); 4] =
+    type Make = fn(u64) -> Vec<u8>;
+    let shapes: [(&str, Make); 4] =
         [("chain", chain), ("row", row), ("ring", ring), ("forgotten", forgotten)];
     for (name, make) in shapes {
-        let [small, middle, large] =
-            [(1_000, 9), (10_000, 3), (100_000, 1)].map(|(nodes, runs)| seconds(make, nodes, runs));
-        println!("{name}: 1k {:.2} ms, 10k {:.2} ms, 100k {:.1} ms", small * 1e3, middle * 1e3, large * 1e3);
-        assert!(middle < small * 40.0, "{name}: {small} s, then {middle} s");
-        assert!(large < middle * 40.0, "{name}: {middle} s, then {large} s");
+        let streams = [1_000, 10_000, 100_000].map(make);
+        let mut times = [f64::INFINITY; 3];
+        let linear = (0..8).any(|_| {
+            for (time, stream) in times.iter_mut().zip(&streams) {
+                *time = time.min(seconds(stream));
+            }
+            let [small, middle, large] = times;
+            middle < small * 40.0 && large < middle * 40.0
+        });
+        println!("{name}: 1k, 10k, 100k nodes in {times:.4?} s");
+        assert!(linear, "{name}: {times:?}");
     }
 }
 

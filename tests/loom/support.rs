@@ -115,11 +115,6 @@ impl Rec {
         self
     }
 
-    pub fn workflow(mut self, workflow: u64) -> Self {
-        self.workflow = workflow;
-        self
-    }
-
     pub fn trace(mut self, trace: u128) -> Self {
         self.trace = trace;
         self

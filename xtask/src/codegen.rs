@@ -14,7 +14,7 @@ Writes the JavaScript and Python twins of the constants that are defined in Rust
 a file that would change is a failure.";
 
 /// Crates that write files; each takes `--check`.
-const GENERATORS: &[&str] = &["xtask-codegen"];
+const GENERATORS: &[&str] = &["xtask-codegen", "spanloom-oracle-gen"];
 
 pub fn command(mut args: Args) -> Result<ExitCode> {
     let check = args.flag("--check");

@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::args::Args;
+use crate::bench;
 use crate::toolchain::ensure_toolchain;
 use crate::tools;
 
 pub const HELP: &str = "
-usage: cargo xtask setup
+usage: cargo xtask setup [--bench]
 
 Installs what is missing for tests and builds and prints where everything is. Can be called again at any time.
 The other commands make sure of what they need themselves; this one does all of it at once.
+--bench also installs the official SDKs for Node and Python that `cargo xtask bench` measures against.
 
 Debian packages are installed only by root; npm, Python and Rust programs go into target/tools.
 SPANLOOM_WASM_TOOLCHAIN=rustup|debian chooses the compiler for wasm (rustup, if it has the target).";
@@ -44,7 +46,8 @@ fn place(found: Result<PathBuf>) -> Result<String> {
     Ok(found?.display().to_string())
 }
 
-pub fn command(args: Args) -> Result<ExitCode> {
+pub fn command(mut args: Args) -> Result<ExitCode> {
+    let peers = args.flag("--bench");
     args.done()?;
     let mut missing = 0;
     for tool in TOOLS {
@@ -60,5 +63,8 @@ pub fn command(args: Args) -> Result<ExitCode> {
         }
     }
     println!("\n{} tools, {missing} missing", TOOLS.len());
+    if peers {
+        bench::install_peers()?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -88,9 +88,8 @@ impl Host {
     }
 
     fn packages(&self) -> PathBuf {
-        let target =
-            env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
-        target.join("bench").join(self.folder)
+        let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        repository().join(target).join("bench").join(self.folder)
     }
 
     fn scripts(&self) -> PathBuf {

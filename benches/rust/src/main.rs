@@ -11,6 +11,7 @@ mod ours;
 mod peers;
 mod rows;
 mod table;
+mod tree;
 mod workload;
 
 use std::fs::File;

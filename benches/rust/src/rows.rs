@@ -6,7 +6,7 @@ use crate::harness::{self, Measure, Pace, Scenario, Series, compare};
 use crate::hosts::{self, Host};
 use crate::peers::{fastrace, opentelemetry as otel};
 use crate::table::{Goal, Row, Unit};
-use crate::{Outcome, decode, ours};
+use crate::{Outcome, decode, ours, tree};
 
 /// Makes what a row measures.
 pub type Make = fn() -> Scenario<'static>;
@@ -48,6 +48,12 @@ pub const ALL: &[Entry] = &[
         .against("prost, opentelemetry-proto")
         .reaching(Goal::Ratio(3.0)),
     in_turns("decode-owned", CallingThread, decode::own, decode::prost).against("prost, opentelemetry-proto"),
+    alone("tree-1k-cpu", ProcessCpu, || tree::assemble_and_encode(1_000)),
+    alone("tree-10k-cpu", ProcessCpu, || tree::assemble_and_encode(10_000)),
+    alone("tree-100k-cpu", ProcessCpu, || tree::assemble_and_encode(100_000)),
+    alone("tree-1k-memory", PeakBytes, || tree::assemble_and_encode(1_000)),
+    alone("tree-10k-memory", PeakBytes, || tree::assemble_and_encode(10_000)),
+    alone("tree-100k-memory", PeakBytes, || tree::assemble_and_encode(100_000)),
     in_turns("caller-fastrace", CallingThread, ours::record, fastrace::record)
         .against("fastrace, bursts")
         .reaching(Goal::Ratio(2.0)),

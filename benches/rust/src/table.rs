@@ -141,7 +141,7 @@ fn columns([name, ours, peer, unit, ratio, spread, goal, peer_name]: [&str; 8]) 
 /// Three digits that matter.
 fn figure(value: f64) -> String {
     match value {
-        value if value == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         value if value < 0.1 => format!("{value:.4}"),
         value if value < 10.0 => format!("{value:.2}"),
         value if value < 100.0 => format!("{value:.1}"),

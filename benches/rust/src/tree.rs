@@ -27,7 +27,8 @@ pub fn assemble_and_encode(nodes: u32) -> Scenario<'static> {
         let mut spans = 0;
         let mut request = Vec::new();
         for tree in weaver.finish(LATER) {
-            spans += encode_traces(&resource, &scope, tree.spans().map(|span| span.message), &mut request);
+            let messages: Vec<_> = tree.records().map(|record| record.body).collect();
+            spans += encode_traces(&resource, &scope, messages, &mut request);
         }
         black_box(&request);
         assert_eq!(spans, nodes as usize, "the tree lost nodes");

@@ -174,9 +174,9 @@ proptest! {
         prop_assert_eq!(view.len(), written.len());
         let mut found = view.spans();
         for (group, group_view) in traces.resource_spans.iter().zip(view.resources()) {
-            prop_assert_eq!(group_view.schema_url, &group.schema_url);
+            prop_assert_eq!(group_view.schema_url(), &group.schema_url);
             for (scope, scope_view) in group.scope_spans.iter().zip(group_view.scopes()) {
-                prop_assert_eq!(scope_view.schema_url, &scope.schema_url);
+                prop_assert_eq!(scope_view.schema_url(), &scope.schema_url);
                 for span in &scope.spans {
                     let found = found.next().unwrap();
                     prop_assert!(same(&span_of(&found.span), &as_seen(span.clone())));
