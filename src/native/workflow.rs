@@ -308,14 +308,23 @@ impl Workflow {
 
     /// Ends the run now. A second end does nothing and is counted.
     pub fn end(&self) {
+        self.finish(None);
+    }
+
+    /// Ends the run at this time, in nanoseconds since 1970.
+    pub fn end_at(&self, unix_nanos: u64) {
+        self.finish(Some(unix_nanos));
+    }
+
+    fn finish(&self, end: Option<u64>) {
         if !self.records {
             return;
         }
         let live = locked(&self.live).take();
         match live {
             Some(live) => {
-                let now = live.core.time.unix_nanos();
-                end_live(live, now);
+                let end = end.unwrap_or_else(|| live.core.time.unix_nanos());
+                end_live(live, end);
             }
             None => self.loom.core().count_misuse(),
         }

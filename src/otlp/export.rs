@@ -44,6 +44,16 @@ impl Resource {
         Self { message: view.message.into(), schema_url: schema_url.into() }
     }
 
+    /// The resource that has the attributes of this `Span` message: for hosts that can write spans and nothing else.
+    #[must_use]
+    pub fn of_span(span: &[u8]) -> Self {
+        let mut message = Vec::new();
+        for pair in messages(span, super::span::field::ATTRIBUTES) {
+            put_bytes_field(&mut message, 1, pair);
+        }
+        Self { message, schema_url: String::new() }
+    }
+
     /// The same with the address of the schema of its attributes.
     #[must_use]
     pub fn with_schema_url(self, url: &str) -> Self {

@@ -15,6 +15,6 @@ mod pairs;
 
 pub use builder::{Identity, Section, SpanBuilder, SpanRole, SpanStart};
 pub use envelope::{Record, RecordError, RecordKind, Records, finished_spans};
-pub use host::{Ingest, IngestCounts, compact_value, marshal_value};
+pub use host::{Ingest, IngestCounts};
 pub use limits::Limits;
 pub use nested::Nested;

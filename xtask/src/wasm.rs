@@ -1,4 +1,4 @@
-//! `cargo xtask wasm`: the two modules, built, shrunk and checked.
+//! `cargo xtask wasm`: the modules, built, shrunk and checked.
 //!
 //! Each crate is built by a cargo invocation of its own, because features unify within one. Names stay in the modules
 //! until `wasm-opt` has run: one copy keeps them for `cargo xtask size`, the shipped one loses them.
@@ -16,24 +16,26 @@ use crate::toolchain::{TARGET, Toolchain, ensure_toolchain};
 use crate::tools;
 
 pub const HELP: &str = "
-usage: cargo xtask wasm [abi|js]
+usage: cargo xtask wasm [abi|views|js]
 
-Builds the modules (both, or the one named) and shrinks them with wasm-opt:
+Builds the modules (all, or the one named) and shrinks them with wasm-opt:
 
-  abi   bindings/abi, numbers and memory only   -> target/wasm/spanloom_abi.wasm
-  js    bindings/js, with its JavaScript glue   -> pkg/dist/
+  abi    bindings/abi, numbers and memory only     -> target/wasm/spanloom_abi.wasm
+  views  the same, and JSON of requests and logs   -> target/wasm/spanloom_views.wasm
+  js     bindings/js, with its JavaScript glue     -> pkg/dist/
 
-The import section of the abi module is held to bindings/abi/imports.txt.
+The import sections of abi and views are held to bindings/abi/imports.txt.
 SPANLOOM_WASM_TOOLCHAIN=rustup|debian chooses the compiler.";
 
 /// A module by its name on the command line and in the size snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Module {
     Abi,
+    Views,
     Js,
 }
 
-pub const MODULES: [Module; 2] = [Module::Abi, Module::Js];
+pub const MODULES: [Module; 3] = [Module::Abi, Module::Views, Module::Js];
 
 /// What compilers emit today and Node 20 reads; `--all-features` would let `wasm-opt` use more than that.
 const FEATURES: &[&str] = &[
@@ -66,14 +68,22 @@ impl Module {
     pub fn name(self) -> &'static str {
         match self {
             Self::Abi => "abi",
+            Self::Views => "views",
             Self::Js => "js",
         }
     }
 
     fn package(self) -> &'static str {
         match self {
-            Self::Abi => "spanloom-abi",
+            Self::Abi | Self::Views => "spanloom-abi",
             Self::Js => "spanloom-js",
+        }
+    }
+
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Abi | Self::Js => &[],
+            Self::Views => &["--features", "views"],
         }
     }
 
@@ -81,6 +91,7 @@ impl Module {
     pub fn file(self) -> PathBuf {
         match self {
             Self::Abi => paths::wasm_out().join("spanloom_abi.wasm"),
+            Self::Views => paths::wasm_out().join("spanloom_views.wasm"),
             Self::Js => paths::js_out().join("spanloom_js_bg.wasm"),
         }
     }
@@ -99,7 +110,7 @@ pub fn build(module: Module) -> Result<()> {
     let compiled = compile(module, &toolchain)?;
     let (with_names, shipped) = (module.file_with_names(), module.file());
     match module {
-        Module::Abi => shrink(&wasm_opt, &compiled, &with_names)?,
+        Module::Abi | Module::Views => shrink(&wasm_opt, &compiled, &with_names)?,
         Module::Js => {
             run(inspect().arg("bindgen").arg(&compiled).arg(paths::js_out()))?;
             shrink(&wasm_opt, &shipped, &with_names)?;
@@ -108,13 +119,16 @@ pub fn build(module: Module) -> Result<()> {
     strip(&wasm_opt, &with_names, &shipped)?;
     check_loads(&shipped)?;
     match module {
-        Module::Abi => check_imports(&shipped),
+        Module::Abi | Module::Views => check_imports(&shipped),
         Module::Js => Ok(()),
     }
 }
 
 fn compile(module: Module, toolchain: &Toolchain) -> Result<PathBuf> {
-    run(toolchain.cargo_build_small().args(["--profile", "wasm", "--lib", "--package", module.package()]))?;
+    run(toolchain
+        .cargo_build_small()
+        .args(["--profile", "wasm", "--lib", "--package", module.package()])
+        .args(module.features()))?;
     let name = module.package().replace('-', "_");
     let file = toolchain.target_dir().join(TARGET).join("wasm").join(format!("{name}.wasm"));
     file.is_file().then_some(file).with_context(|| format!("{} has made no module", module.package()))

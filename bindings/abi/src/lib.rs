@@ -89,14 +89,9 @@ exports! {
         with(Module::clear_answer);
     }
 
-    /// Sets the attributes of the resource: a map in the compact layout, names inline.
-    fn resource_compact(map: *const u8, len: usize) -> u32 {
-        with(|module| module.resource_compact(memory::slice(map, len)) as u32)
-    }
-
-    /// Sets the attributes of the resource: a dictionary that Python marshalled.
-    fn resource_marshal(map: *const u8, len: usize) -> u32 {
-        with(|module| module.resource_marshal(memory::slice(map, len)) as u32)
+    /// Makes the attributes of the last finished span the resource, and forgets all records.
+    fn take_resource() -> u32 {
+        with(|module| module.resource() as u32)
     }
 
     /// Sets the scope: its name, a line feed, its version, in UTF-8.

@@ -1,8 +1,7 @@
 //! What the module remembers between calls, and what the calls do.
 
 use spanloom::otlp::{Resource, Scope, encode_traces};
-use spanloom::record::{Ingest, IngestCounts, Limits, compact_value, finished_spans, marshal_value};
-use spanloom::value::Value;
+use spanloom::record::{Ingest, IngestCounts, Limits, finished_spans};
 
 use crate::codes::{Answer, Count, Limit};
 
@@ -29,20 +28,12 @@ impl Module {
         count(self.ingest.marshal(batch, &mut self.records))
     }
 
-    /// Sets who records: a map of attributes in the compact layout.
-    pub fn resource_compact(&mut self, map: &[u8]) -> Answer {
-        self.set_resource(compact_value(map))
-    }
-
-    /// Sets who records: a dictionary of attributes that Python marshalled.
-    pub fn resource_marshal(&mut self, map: &[u8]) -> Answer {
-        self.set_resource(marshal_value(map))
-    }
-
-    fn set_resource(&mut self, attributes: Option<Value>) -> Answer {
-        let Some(mut attributes) = attributes else { return Answer::Malformed };
-        let Value::Map(entries) = &mut attributes else { return Answer::Malformed };
-        self.resource = Resource::new(core::mem::take(entries));
+    /// Makes the attributes of the last finished span the resource, and forgets all records: a host that writes spans
+    /// needs no other layout to say who it is.
+    pub fn resource(&mut self) -> Answer {
+        let Some(span) = finished_spans(&self.records).last() else { return Answer::Malformed };
+        self.resource = Resource::of_span(span);
+        self.clear_records();
         Answer::Ok
     }
 
@@ -171,12 +162,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_map_is_no_resource() {
+    fn the_attributes_of_a_span_become_the_resource() {
         let mut module = Module::default();
-        assert_eq!(module.resource_marshal(b"N"), Answer::Malformed);
-        assert_eq!(module.resource_marshal(b"{u\x01\0\0\0ku\x01\0\0\0v0"), Answer::Ok);
+        assert_eq!(module.resource(), Answer::Malformed);
+        let nothing = "N".repeat(10);
+        let span = format!("[\x01\0\0\0(\x0e\0\0\0i\x03\0\0\0{nothing}{{u\x01\0\0\0ku\x01\0\0\0v0NN");
+        assert_eq!(module.marshal(span.as_bytes()), 1);
+        assert_eq!(module.resource(), Answer::Ok);
         assert_eq!(module.resource.view().attribute("k").and_then(|value| value.as_str()), Some("v"));
-        assert_eq!(module.resource_compact(&[0]), Answer::Malformed);
+        assert!(module.records.is_empty());
         assert_eq!(module.scope(b"\xff"), Answer::Malformed);
     }
 }

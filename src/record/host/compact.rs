@@ -27,17 +27,6 @@ pub(super) fn ingest(state: &mut Ingest, batch: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Tells the value that the bytes are; names stand inline.
-pub(super) fn tell_value(bytes: &[u8], sink: &mut dyn ValueSink) -> Result<(), Malformed> {
-    let mut reader = Reader { names: &[], rest: Cursor { rest: bytes }, repaired: 0 };
-    let found = reader.value()?;
-    if !reader.rest.rest.is_empty() {
-        return Err(Malformed);
-    }
-    found.tell(&[], &mut reader.repaired, sink);
-    Ok(())
-}
-
 /// An entry, its length taken off.
 #[inline]
 fn take_entry<'a>(batch: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {

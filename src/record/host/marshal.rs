@@ -41,13 +41,6 @@ pub(super) fn ingest(state: &mut Ingest, batch: &[u8], out: &mut Vec<u8>) {
     state.counts.repaired += reader.repaired;
 }
 
-/// Tells the value that the bytes are.
-pub(super) fn tell_value(bytes: &[u8], sink: &mut dyn ValueSink) -> Result<(), Malformed> {
-    let mut reader = Reader { rest: Cursor { rest: bytes }, repaired: 0 };
-    reader.tell(sink)?;
-    if reader.rest.rest.is_empty() { Ok(()) } else { Err(Malformed) }
-}
-
 struct Reader<'a> {
     rest: Cursor<'a>,
     repaired: u64,

@@ -14,7 +14,6 @@ mod marshal;
 mod text;
 
 use super::{Limits, SpanBuilder};
-use crate::value::{Bounded, Bounds, Value, ValueBuilder, ValueSink};
 
 /// What came of the batches so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,24 +73,6 @@ impl Ingest {
         marshal::ingest(self, batch, out);
         self.counts.spans - before
     }
-}
-
-/// The value that stands in the compact layout, and nothing behind it.
-#[must_use]
-pub fn compact_value(bytes: &[u8]) -> Option<Value> {
-    value_of(|sink| compact::tell_value(bytes, sink))
-}
-
-/// The value that Python marshalled (version 2 of its format).
-#[must_use]
-pub fn marshal_value(bytes: &[u8]) -> Option<Value> {
-    value_of(|sink| marshal::tell_value(bytes, sink))
-}
-
-fn value_of(tell: impl FnOnce(&mut dyn ValueSink) -> Result<(), Malformed>) -> Option<Value> {
-    let mut builder = ValueBuilder::default();
-    tell(&mut Bounded::new(&mut builder, Bounds::default())).ok()?;
-    Some(builder.finish())
 }
 
 /// Ends the span in the builder and appends its record.

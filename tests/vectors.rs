@@ -1,0 +1,93 @@
+//! The vectors: programs that give the same bytes in every language.
+//!
+//! `tests/vectors/programs.jsonl` has a program a line, `golden.json` the SHA-256 of what each gives, `full/` the whole of
+//! some, so that a difference can be looked at. The scripts beside them play the same programs in Node and in Python.
+//! `UPDATE_VECTORS=1 cargo test --test vectors` writes all of them anew.
+
+#[path = "vectors/generate.rs"]
+mod generate;
+#[path = "vectors/play.rs"]
+mod play;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+fn updating() -> bool {
+    std::env::var_os("UPDATE_VECTORS").is_some()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// The text of `golden.json`: a program a line.
+fn golden_text(golden: &Map<String, Value>) -> String {
+    let lines: Vec<String> =
+        golden.iter().map(|(name, hashes)| format!("{}:{hashes}", json!(name))).collect();
+    format!("{{\n{}\n}}\n", lines.join(",\n"))
+}
+
+#[test]
+fn programs_are_those_of_the_generator() {
+    let lines: String = generate::programs().iter().map(|program| format!("{program}\n")).collect();
+    let file = folder().join("programs.jsonl");
+    if updating() {
+        return fs::write(file, lines).unwrap();
+    }
+    assert!(fs::read_to_string(file).unwrap() == lines, "programs.jsonl is not what generate.rs makes");
+}
+
+#[test]
+fn every_program_gives_its_golden_bytes() {
+    let programs = generate::programs();
+    let file = folder().join("golden.json");
+    let known: Map<String, Value> =
+        fs::read_to_string(&file).map_or_else(|_| Map::new(), |text| serde_json::from_str(&text).unwrap());
+    let (mut golden, mut differing) = (Map::new(), Vec::new());
+    for (index, program) in programs.iter().enumerate() {
+        let name = program["name"].as_str().unwrap();
+        let played = play::play(program);
+        let hashes = json!({
+            "records": sha256(&played.records),
+            "otlp": sha256(&played.otlp),
+            "json": sha256(played.json.as_bytes()),
+            "log": sha256(played.log.as_bytes()),
+        });
+        if known.get(name) != Some(&hashes) {
+            differing.push(name.to_owned());
+        }
+        if updating() && index % FULL_EVERY == 0 {
+            let full = json!({
+                "records": hex(&played.records), "otlp": hex(&played.otlp), "json": played.json, "log": played.log,
+            });
+            fs::create_dir_all(folder().join("full")).unwrap();
+            fs::write(folder().join("full").join(format!("{name}.json")), format!("{full:#}\n")).unwrap();
+        }
+        assert!(golden.insert(name.to_owned(), hashes).is_none(), "two programs are called {name}");
+    }
+    if updating() {
+        return fs::write(file, golden_text(&golden)).unwrap();
+    }
+    assert!(differing.is_empty(), "{} programs give other bytes: {differing:?}", differing.len());
+    assert_eq!(golden.len(), known.len());
+    assert!(golden.len() >= 200);
+    println!("{0} programs, {0} passed", golden.len());
+}
+
+/// Of each so-manieth program the whole is kept.
+const FULL_EVERY: usize = 11;
