@@ -5,6 +5,7 @@
 //! [`encode_logs`]). Reading is done in place, by views that borrow the bytes; writing appends to a buffer.
 
 pub mod any;
+pub mod convention;
 mod export;
 pub mod json;
 pub mod log_record;
