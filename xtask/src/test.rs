@@ -58,6 +58,8 @@ fn wasm_tests(crate_words: &[&str]) -> Result<Command> {
     let runner = tools::wasm_test_runner()?;
     let mut command = toolchain.cargo("test");
     command.args(crate_words).env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
+    // Seconds that all tests of a crate may take in a browser.
+    command.env("WASM_BINDGEN_TEST_TIMEOUT", "300");
     Ok(command)
 }
 

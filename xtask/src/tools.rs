@@ -105,7 +105,7 @@ fn from_crate(package: &str, name: &str, version: &str) -> Result<PathBuf> {
     if !is_right() {
         println!("install  {package} {version} (takes some minutes)");
         cargo_install(package, version, &["--locked"]).or_else(|_| {
-            println!("{package}: its lock file cannot be had here; with the newest dependencies instead");
+            println!("{package}: not with its own lock file; once more with the newest dependencies");
             cargo_install(package, version, &[])
         })?;
         ensure!(is_right(), "{package} brought no {name} {version}");
