@@ -38,6 +38,16 @@ pub(super) struct Kin {
 }
 
 impl Kin {
+    /// Takes over what a parent hands on. A builder from the pool has nothing to be dropped.
+    #[inline]
+    pub(super) fn follow(&mut self, parent: &Self) {
+        if parent.is_plain() {
+            self.workflow = parent.workflow;
+        } else {
+            self.clone_from(parent);
+        }
+    }
+
     #[inline]
     fn is_plain(&self) -> bool {
         self.identity.is_none() && self.log.is_none() && self.trace_state.is_empty()

@@ -112,7 +112,7 @@ impl<'a> NodeBuilder<'a> {
             if let Some(identity) = &kin.identity {
                 live.builder.identity(&identity.borrowed());
             }
-            live.kin.clone_from(kin);
+            live.kin.follow(kin);
         }
         if core.live_view {
             announce(&live);

@@ -350,9 +350,9 @@ impl SpanBuilder {
     /// Decides over a new attribute, and counts it.
     #[inline]
     fn admits(&mut self, name: &str) -> bool {
+        // An empty key wraps around to the largest number.
         if self.attributes >= self.limits.attributes
-            || name.is_empty()
-            || name.len() > self.limits.key_length
+            || name.len().wrapping_sub(1) >= self.limits.key_length
             || name.len() + 32 > self.room()
         {
             return self.admits_reserved(name);
