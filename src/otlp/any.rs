@@ -1,7 +1,8 @@
 //! OTLP `AnyValue` and `KeyValue`: read in place, written as they are told.
 
 use super::wire::{
-    DecodeError, Fields, close_message, open_message, put_bytes_field, put_fixed64_field, put_varint_field,
+    DecodeError, Fields, check_text, close_message, open_message, put_bytes_field, put_fixed64_field,
+    put_varint_field, take_delimited, take_varint, text,
 };
 use crate::value::{Bounds, Value, ValueBuilder, ValueSink};
 
@@ -46,6 +47,29 @@ impl<'a> AnyView<'a> {
     /// When the bytes are no `AnyValue`.
     #[inline]
     pub fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        // What most values are: one text, or one number.
+        match bytes {
+            [0x0a, rest @ ..] => {
+                let mut rest = rest;
+                let content = take_delimited(&mut rest)?;
+                if rest.is_empty() {
+                    return Ok(Self::String(text(content)?));
+                }
+            }
+            [0x18, rest @ ..] => {
+                let mut rest = rest;
+                let number = take_varint(&mut rest)?;
+                if rest.is_empty() {
+                    return Ok(Self::Int(number.cast_signed()));
+                }
+            }
+            _ => {}
+        }
+        Self::read_any(bytes)
+    }
+
+    #[inline(never)]
+    fn read_any(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut view = Self::Null;
         let mut fields = Fields::new(bytes);
         while let Some(field) = fields.next_field()? {
@@ -180,6 +204,7 @@ impl<'a> AnyView<'a> {
 }
 
 /// The content of the next field with this number; `None` at the end or at something broken.
+#[inline]
 fn next_numbered<'a>(fields: &mut Fields<'a>, number: u32) -> Option<&'a [u8]> {
     loop {
         let field = fields.next_field().ok()??;
@@ -195,6 +220,26 @@ fn next_numbered<'a>(fields: &mut Fields<'a>, number: u32) -> Option<&'a [u8]> {
 /// When the bytes are no `KeyValue`.
 #[inline]
 pub fn read_key_value(bytes: &[u8]) -> Result<(&str, AnyView<'_>), DecodeError> {
+    match split_pair(bytes) {
+        Some((key, value)) => Ok((text(key)?, AnyView::read(value)?)),
+        None => read_any_key_value(bytes),
+    }
+}
+
+/// Key and value where they stand as encoders write them: both, in this order, and nothing else.
+#[inline]
+fn split_pair(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [0x0a, rest @ ..] = bytes else { return None };
+    let mut rest = rest;
+    let key = take_delimited(&mut rest).ok()?;
+    let [0x12, rest @ ..] = rest else { return None };
+    let mut rest = rest;
+    let value = take_delimited(&mut rest).ok()?;
+    rest.is_empty().then_some((key, value))
+}
+
+#[inline(never)]
+fn read_any_key_value(bytes: &[u8]) -> Result<(&str, AnyView<'_>), DecodeError> {
     let mut key = "";
     let mut value = AnyView::Null;
     let mut fields = Fields::new(bytes);
@@ -208,17 +253,29 @@ pub fn read_key_value(bytes: &[u8]) -> Result<(&str, AnyView<'_>), DecodeError> 
     Ok((key, value))
 }
 
-/// Reads one encoded `KeyValue` and everything nested in it.
+/// Checks one encoded `KeyValue` and everything nested in it.
 ///
 /// # Errors
 /// When anything in it is not valid or nests deeper than 64 levels.
 #[inline]
-pub fn check_key_value(bytes: &[u8]) -> Result<(&str, AnyView<'_>), DecodeError> {
-    let (key, value) = read_key_value(bytes)?;
+pub(crate) fn check_key_value(bytes: &[u8]) -> Result<(), DecodeError> {
+    if let Some((key, value)) = split_pair(bytes) {
+        check_text(key)?;
+        // A text and nothing else, as most values are.
+        if let [0x0a, rest @ ..] = value {
+            let mut rest = rest;
+            let content = take_delimited(&mut rest)?;
+            if rest.is_empty() {
+                return check_text(content);
+            }
+        }
+        return AnyView::check(value).map(|_| ());
+    }
+    let (_, value) = read_any_key_value(bytes)?;
     if let AnyView::Array(_) | AnyView::Map(_) = value {
         value.check_nested()?;
     }
-    Ok((key, value))
+    Ok(())
 }
 
 /// The key-value pairs of a message that stand under one field number; what is broken is left out.
@@ -239,6 +296,7 @@ impl<'a> KeyValues<'a> {
 impl<'a> Iterator for KeyValues<'a> {
     type Item = (&'a str, AnyView<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let bytes = next_numbered(&mut self.fields, self.number)?;

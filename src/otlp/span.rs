@@ -118,6 +118,33 @@ pub struct SpanView<'a> {
     pub status_message: &'a str,
     /// Its flags: W3C flags in the low byte, "the parent is remote" above.
     pub flags: u32,
+    /// The part of the message in which attributes stand; and events; and links.
+    attributes: Part,
+    events: Part,
+    links: Part,
+}
+
+/// A part of a message: from the first field of a number to the last one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Part {
+    start: usize,
+    end: usize,
+}
+
+impl Part {
+    /// Takes in the field that was just read.
+    #[inline]
+    fn add(&mut self, message: &[u8], before: &[u8], fields: &Fields<'_>) {
+        if self.end == 0 {
+            self.start = message.len() - before.len();
+        }
+        self.end = message.len() - fields.rest().len();
+    }
+
+    #[inline]
+    fn of<'a>(&self, message: &'a [u8]) -> &'a [u8] {
+        message.get(self.start..self.end).unwrap_or_default()
+    }
 }
 
 impl<'a> SpanView<'a> {
@@ -140,11 +167,15 @@ impl<'a> SpanView<'a> {
     fn go_through<const CHECK: bool>(message: &'a [u8]) -> Result<Self, DecodeError> {
         let mut span = Self { message, ..Self::default() };
         let mut fields = Fields::new(message);
-        while let Some(found) = fields.next_field()? {
+        loop {
+            let before = fields.rest();
+            let Some(found) = fields.next_field()? else { break };
             match found.number {
-                field::ATTRIBUTES | field::EVENTS | field::LINKS if !CHECK => {}
                 field::ATTRIBUTES => {
-                    check_key_value(found.bytes()?)?;
+                    if CHECK {
+                        check_key_value(found.bytes()?)?;
+                    }
+                    span.attributes.add(message, before, &fields);
                 }
                 field::TRACE_ID => span.trace_id = trace_id(found)?,
                 field::SPAN_ID => span.span_id = span_id(found)?,
@@ -155,10 +186,16 @@ impl<'a> SpanView<'a> {
                 field::START => span.start_unix_nano = found.fixed64()?,
                 field::END => span.end_unix_nano = found.fixed64()?,
                 field::EVENTS => {
-                    EventView::check(found.bytes()?)?;
+                    if CHECK {
+                        EventView::check(found.bytes()?)?;
+                    }
+                    span.events.add(message, before, &fields);
                 }
                 field::LINKS => {
-                    LinkView::check(found.bytes()?)?;
+                    if CHECK {
+                        LinkView::check(found.bytes()?)?;
+                    }
+                    span.links.add(message, before, &fields);
                 }
                 field::DROPPED_ATTRIBUTES => span.dropped_attributes = found.varint32()?,
                 field::DROPPED_EVENTS => span.dropped_events = found.varint32()?,
@@ -182,8 +219,8 @@ impl<'a> SpanView<'a> {
 
     /// The attributes, in the order in which they stand.
     #[must_use]
-    pub const fn attributes(&self) -> KeyValues<'a> {
-        KeyValues::new(self.message, field::ATTRIBUTES)
+    pub fn attributes(&self) -> KeyValues<'a> {
+        KeyValues::new(self.attributes.of(self.message), field::ATTRIBUTES)
     }
 
     /// The last attribute with this key.
@@ -194,12 +231,13 @@ impl<'a> SpanView<'a> {
 
     /// The events, in the order in which they stand.
     pub fn events(&self) -> impl Iterator<Item = EventView<'a>> + use<'a> {
-        messages(self.message, field::EVENTS).filter_map(|message| EventView::read(message).ok())
+        messages(self.events.of(self.message), field::EVENTS)
+            .filter_map(|message| EventView::read(message).ok())
     }
 
     /// The links, in the order in which they stand.
     pub fn links(&self) -> impl Iterator<Item = LinkView<'a>> + use<'a> {
-        messages(self.message, field::LINKS).filter_map(|message| LinkView::read(message).ok())
+        messages(self.links.of(self.message), field::LINKS).filter_map(|message| LinkView::read(message).ok())
     }
 
     /// The status, unknown numbers as unset.
@@ -241,7 +279,7 @@ impl<'a> EventView<'a> {
     }
 
     fn check(message: &'a [u8]) -> Result<Self, DecodeError> {
-        Self::go_through(message, |attribute| check_key_value(attribute).map(|_| ()))
+        Self::go_through(message, check_key_value)
     }
 
     #[inline]
@@ -293,7 +331,7 @@ impl<'a> LinkView<'a> {
     }
 
     fn check(message: &'a [u8]) -> Result<Self, DecodeError> {
-        Self::go_through(message, |attribute| check_key_value(attribute).map(|_| ()))
+        Self::go_through(message, check_key_value)
     }
 
     #[inline]

@@ -181,7 +181,7 @@ impl<'a> Field<'a> {
     /// When it has another wire type or is no UTF-8.
     #[inline]
     pub fn text(self) -> Result<&'a str, DecodeError> {
-        core::str::from_utf8(self.bytes()?).map_err(|_| DecodeError::Utf8)
+        text(self.bytes()?)
     }
 
     /// The number of a varint field.
@@ -220,6 +220,18 @@ impl<'a> Field<'a> {
     pub fn fixed32(self) -> Result<u32, DecodeError> {
         if let FieldValue::Fixed32(value) = self.value { Ok(value) } else { Err(self.wrong_type()) }
     }
+}
+
+/// Bytes as the text that they have to be.
+#[inline]
+pub(super) fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
+    core::str::from_utf8(bytes).map_err(|_| DecodeError::Utf8)
+}
+
+/// Checks that bytes are text. Nearly all are ASCII, which is faster to tell.
+#[inline]
+pub(super) fn check_text(bytes: &[u8]) -> Result<(), DecodeError> {
+    if bytes.is_ascii() { Ok(()) } else { text(bytes).map(|_| ()) }
 }
 
 /// The fields of a message, in the order in which they stand; unknown groups are passed over.
@@ -340,7 +352,7 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], DecodeError>
 
 /// Takes a length and that many bytes.
 #[inline]
-fn take_delimited<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
+pub(super) fn take_delimited<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
     let length = take_varint(rest)?;
     take(rest, usize::try_from(length).map_err(|_| DecodeError::Truncated)?)
 }

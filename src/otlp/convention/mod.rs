@@ -8,7 +8,7 @@
 mod messages;
 mod openinference;
 
-use super::any::{AnyView, AnyWriter, check_key_value};
+use super::any::{AnyView, AnyWriter, read_key_value};
 use super::span::{SpanKind, SpanView, field};
 use super::wire::{Fields, close_message, open_message, put_bytes_field};
 use crate::json::{Style, Writer};
@@ -173,7 +173,7 @@ fn copy_with(
         }
         match found.number {
             field::ATTRIBUTES => {
-                if let Ok(pair) = found.bytes().and_then(check_key_value) {
+                if let Ok(pair) = found.bytes().and_then(read_key_value) {
                     rewrite(pair, attributes);
                 }
             }
@@ -200,7 +200,7 @@ fn copy_nested(
     loop {
         let before = fields.rest();
         let Ok(Some(found)) = fields.next_field() else { break };
-        match found.bytes().and_then(check_key_value) {
+        match found.bytes().and_then(read_key_value) {
             Ok(pair) if found.number == attributes => nested.copy(pair),
             _ => nested
                 .out
