@@ -444,7 +444,10 @@ impl SpanBuilder {
             return;
         }
         self.scratch.clear();
-        self.cut += put_told(&mut self.scratch, 1, name, self.limits.bounds(room), tell);
+        // The entry stands in a map already: what may nest in it is one level less.
+        let mut bounds = self.limits.bounds(room);
+        bounds.depth = bounds.depth.saturating_sub(1);
+        self.cut += put_told(&mut self.scratch, 1, name, bounds, tell);
         match existing {
             Some(range) => {
                 self.beside = self.beside + self.scratch.len() - range.len();
