@@ -1,0 +1,145 @@
+//! What the fuzz targets do with their bytes: read them as a stranger's input and hold what was read to its promises.
+//!
+//! Kept apart from the targets so that `tests/fuzz_seeds.rs` runs the committed seeds through the same functions on a
+//! stable toolchain.
+
+use spanloom::context::{extract_with_report, inject};
+use spanloom::json;
+use spanloom::loom::{TextOptions, Weaver, WeaverOptions, tree_text};
+use spanloom::otlp::span::SpanView;
+use spanloom::otlp::{decode_logs, decode_traces};
+use spanloom::record::{Ingest, Limits, RecordKind, Records};
+use spanloom::redact::Redactor;
+use spanloom::value::{Bounded, Bounds, Value, ValueBuilder};
+use spanloom::workflow::from_spans;
+
+/// A stream of records: read, woven, drawn, made a log.
+pub fn records(data: &[u8]) {
+    let mut spans = Vec::new();
+    let mut reader = Records::new(data);
+    for record in reader.by_ref().flatten() {
+        if record.kind != RecordKind::MetricDelta
+            && let Ok(span) = SpanView::read(record.body)
+        {
+            spans.push(span);
+        }
+    }
+    assert!(reader.rest().is_empty());
+    let log = from_spans(&spans, 0);
+    let text = log.to_json(json::Style::Compact);
+    Value::from_json(&text).expect("a log is JSON");
+    let mut weaver = Weaver::new(WeaverOptions { workflow_bytes: 1 << 20, ..WeaverOptions::default() });
+    weaver.take_stream(data, 1);
+    for woven in weaver.finish(2) {
+        assert!(!tree_text(&woven, &TextOptions::default()).contains('\u{1b}'));
+        for record in woven.records() {
+            SpanView::read(record.body).expect("a woven span reads");
+        }
+    }
+}
+
+/// What a host's batch becomes: whole records with valid spans, whatever the batch holds.
+fn ingested(records: &[u8]) {
+    for record in Records::new(records) {
+        let record = record.expect("a record is whole");
+        let span = SpanView::read(record.body).expect("a span reads");
+        assert!(span.attributes().count() <= 128 + 64);
+    }
+}
+
+/// A batch in the compact layout, twice: names that it defined stay.
+pub fn compact(data: &[u8]) {
+    let mut ingest = Ingest::new(Limits::default());
+    let mut out = Vec::new();
+    let spans = ingest.compact(data, &mut out) + ingest.compact(data, &mut out);
+    assert_eq!(spans, ingest.counts().spans);
+    ingested(&out);
+}
+
+/// A batch that claims to be marshalled.
+pub fn marshal(data: &[u8]) {
+    let mut ingest = Ingest::new(Limits::default());
+    let mut out = Vec::new();
+    ingest.marshal(data, &mut out);
+    ingested(&out);
+}
+
+/// OTLP protobuf: what is accepted goes through JSON and back.
+pub fn otlp_proto(data: &[u8]) {
+    if let Ok(view) = decode_traces(data) {
+        for found in view.spans() {
+            let values = found.span.attributes().map(|(_, value)| value.to_value());
+            let nested = found.span.events().map(|event| event.attributes().count());
+            let linked = found.span.links().map(|link| link.attributes().count());
+            assert!(values.count() + nested.sum::<usize>() + linked.sum::<usize>() <= data.len());
+        }
+        let text = json_of(data);
+        let again = spanloom::otlp::json::traces_from_json(text.as_bytes()).expect("our JSON reads");
+        assert_eq!(json_of(&again), text);
+    }
+    let _ = decode_logs(data).map(|view| view.records().count());
+}
+
+fn json_of(request: &[u8]) -> String {
+    spanloom::otlp::json::traces_to_json(request).expect("a decoded request is told as JSON")
+}
+
+/// OTLP JSON: what is accepted is valid protobuf and the same JSON again.
+pub fn otlp_json(data: &[u8]) {
+    if let Ok(request) = spanloom::otlp::json::traces_from_json(data) {
+        decode_traces(&request).expect("protobuf made of JSON reads");
+        let text = json_of(&request);
+        assert_eq!(spanloom::otlp::json::traces_from_json(text.as_bytes()).as_ref(), Ok(&request));
+    }
+    let _ = spanloom::otlp::json::logs_from_json(data);
+}
+
+/// Headers, one a line: what comes out again is valid and stays as it is.
+pub fn context(data: &[u8]) {
+    let headers: Vec<(&[u8], &[u8])> = data
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| {
+            let at = line.iter().position(|byte| *byte == b':')?;
+            Some((line.get(..at)?, line.get(at + 1..)?))
+        })
+        .collect();
+    let (context, _) = extract_with_report(headers.as_slice());
+    let mut out: Vec<(String, String)> = Vec::new();
+    inject(&context, &mut out);
+    assert!(out.iter().all(|(_, value)| !value.contains(['\r', '\n'])));
+    let (again, report) = extract_with_report(&out);
+    assert!(report.is_clean(), "{out:?}: {report:?}");
+    assert_eq!(again.span.map(|span| span.traceparent()), context.span.map(|span| span.traceparent()));
+}
+
+/// JSON text through the bounded visitor: the bounds hold, and what is kept is written and read without change.
+pub fn json(data: &[u8]) {
+    let mut builder = ValueBuilder::default();
+    if json::read(data, &mut builder).is_err() {
+        return;
+    }
+    let value = builder.finish();
+    let text = value.to_json();
+    assert_eq!(Value::from_json(&text).expect("our JSON reads").to_json(), text);
+    let bounds = Bounds { depth: 4, nodes: 50, text: 20, bytes: 200 };
+    let mut kept = ValueBuilder::default();
+    value.tell(&mut Bounded::new(&mut kept, bounds));
+    assert!(kept.finish().to_json().len() < 200 * 6 + 50 * 32);
+}
+
+/// A span past the redactor: the result reads, and a second time nothing changes.
+pub fn redact(data: &[u8]) {
+    let Ok(_) = SpanView::read(data) else {
+        let redactor = Redactor::default();
+        let text = String::from_utf8_lossy(data);
+        let clean = redactor.redact_text(&text);
+        assert_eq!(redactor.redact_text(&clean), clean);
+        return;
+    };
+    let redactor = Redactor::default();
+    let (mut once, mut twice) = (Vec::new(), Vec::new());
+    redactor.apply(data, &mut once);
+    SpanView::read(&once).expect("a redacted span reads");
+    redactor.apply(&once, &mut twice);
+    assert_eq!(once, twice);
+}
