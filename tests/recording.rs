@@ -335,3 +335,92 @@ fn a_node_that_a_sampled_out_run_never_ended_leaves_the_ledger_whole() {
     assert_eq!((ledger.accepted, ledger.pending, ledger.delivered), (0, 0, 0));
     assert!(ledger.sampled_out <= 2, "{ledger:?}");
 }
+
+#[test]
+fn a_plain_span_is_of_no_workflow_whatever_was_recorded_before_it() {
+    let (loom, sink, _) = seeded();
+    let run = loom.workflow("w").start();
+    run.node("n").start().end();
+    run.end();
+    let plain = loom.span("plain", None).start();
+    plain.span("below").start().end();
+    plain.end();
+    loom.flush();
+    let records = sink.records();
+    let workflows: Vec<bool> =
+        spanloom::record::Records::new(&records).map(|record| record.unwrap().workflow.is_valid()).collect();
+    assert_eq!(workflows, [true, true, false, false]);
+}
+
+/// A context as it comes from another program.
+fn remote(sampled: bool) -> spanloom::context::SpanContext {
+    let mut span: spanloom::context::SpanContext =
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+    span.flags = span.flags.with_sampled(sampled);
+    span.trace_state.insert("vendor", "1").unwrap();
+    span
+}
+
+#[test]
+fn a_caller_s_tracestate_goes_on_from_every_handle() {
+    let looms = [
+        ("recording", Loom::builder().sampler(Sampler::ALWAYS_ON).build()),
+        ("sampled out", Loom::builder().sampler(Sampler::ALWAYS_OFF).build()),
+        ("disabled", Loom::builder().disabled(true).build()),
+    ];
+    let caller = remote(true);
+    let context = spanloom::context::Context { span: Some(caller.clone()), ..Default::default() };
+    for (name, loom) in looms {
+        let run = loom.workflow("w").parent(&context).start();
+        let node = run.node("n").start();
+        let plain = loom.span("s", Some(&caller)).start();
+        let handles = [run.context(), node.context(), node.node("m").start().context(), plain.context()];
+        for (place, handle) in handles.into_iter().chain([plain.span("t").start().context()]).enumerate() {
+            let span = handle.span.unwrap();
+            assert_eq!(
+                (span.trace_state.as_str(), span.trace_id),
+                ("vendor=1", caller.trace_id),
+                "{name} {place}"
+            );
+            if name == "disabled" {
+                assert_eq!((span.span_id, span.flags), (caller.span_id, caller.flags), "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plain_span_says_that_its_parent_is_remote() {
+    let (loom, sink, _) = seeded();
+    loom.span("s", Some(&remote(true))).start().span("t").start().end();
+    loom.flush();
+    let mut seen = Vec::new();
+    sink.each_span(|span: SpanView<'_>| {
+        seen.push((span.name.to_owned(), span.flags, span.trace_state.to_owned()))
+    });
+    let span = |name: &str, flags| (name.to_owned(), flags, "vendor=1".to_owned());
+    assert_eq!(seen, [span("t", 0x101), span("s", 0x301)]);
+}
+
+#[test]
+fn an_unsampled_root_span_tells_other_programs_so() {
+    let loom = Loom::builder().sampler(Sampler::ALWAYS_OFF).build();
+    let span = loom.span("s", None).start();
+    let context = span.context().span.unwrap();
+    assert!(context.trace_id.is_valid() && context.span_id.is_valid() && !context.flags.is_sampled());
+    assert_eq!(loom.ledger().sampled_out, 1);
+}
+
+#[test]
+fn a_parent_without_ids_is_none() {
+    let (loom, sink, _) = seeded();
+    let nobody = spanloom::context::SpanContext::default();
+    let context = spanloom::context::Context { span: Some(nobody.clone()), ..Default::default() };
+    loom.workflow("w").parent(&context).start().end();
+    loom.span("s", Some(&nobody)).start().end();
+    loom.flush();
+    sink.each_span(|span: SpanView<'_>| {
+        assert!(span.trace_id.is_valid() && !span.parent_span_id.is_valid(), "{}", span.name);
+    });
+    assert_eq!(sink.span_count(), 2);
+}

@@ -383,6 +383,14 @@ impl Weaver {
         open.chain(ready).sum()
     }
 
+    /// How many of them have ended.
+    #[must_use]
+    pub fn held_ended(&self) -> u64 {
+        let open = self.open.values().map(|open| &open.gathered);
+        let ready = self.ready.iter().map(|ready| &ready.gathered);
+        open.chain(ready).map(|held| held.strands.len().saturating_sub(held.unfinished) as u64).sum()
+    }
+
     /// How many bytes are held, by the same estimate that the limits use.
     #[must_use]
     pub const fn held_bytes(&self) -> usize {

@@ -1,6 +1,7 @@
 //! What all handles of one loom share: its sources, its counters and its sinks.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock::TimeSource;
@@ -20,20 +21,27 @@ pub(super) struct Core {
     pub(super) random_flag: bool,
     pub(super) disabled: bool,
     pub(super) closed: AtomicBool,
-    pub(super) counts: Counts,
-    threads: Mutex<Vec<Arc<ThreadBuffer>>>,
-    delivery: Mutex<Delivery>,
-}
-
-/// What happened so far. Spans that still wait in a thread's buffer are not in here.
-#[derive(Default)]
-pub(super) struct Counts {
-    pub(super) handed_over: AtomicU64,
-    pub(super) delivered: AtomicU64,
-    pub(super) dropped: AtomicU64,
+    /// Roots that head sampling left out.
     pub(super) sampled_out: AtomicU64,
     pub(super) misuse: AtomicU64,
-    pub(super) sink_errors: AtomicU64,
+    totals: Mutex<Totals>,
+    threads: Mutex<Vec<Arc<ThreadBuffer>>>,
+    delivery: Mutex<Delivery>,
+    /// The thread that is inside `delivery`; 0 for none.
+    delivering: AtomicUsize,
+}
+
+/// What became of the spans that were handed over. Those that still wait in a thread's buffer are not in here.
+///
+/// All under one lock, and spans leave their buffer under it, so that the ledger adds up at every moment. Who takes several
+/// locks takes them in this order: `delivery`, `totals`, `threads`, a thread's batch.
+#[derive(Default)]
+struct Totals {
+    handed_over: u64,
+    delivered: u64,
+    dropped: u64,
+    sampled_out: u64,
+    sink_errors: u64,
 }
 
 /// What became of the spans of a loom, at one moment.
@@ -81,85 +89,165 @@ impl Core {
             random_flag: parts.random_flag,
             disabled: parts.disabled,
             closed: AtomicBool::new(false),
-            counts: Counts::default(),
+            sampled_out: AtomicU64::new(0),
+            misuse: AtomicU64::new(0),
+            totals: Mutex::default(),
             threads: Mutex::default(),
             delivery: Mutex::new(parts.delivery),
+            delivering: AtomicUsize::new(0),
         }
     }
 
     /// A buffer for a thread that records for the first time.
     pub(super) fn new_thread_buffer(&self) -> Arc<ThreadBuffer> {
-        let buffer = Arc::new(ThreadBuffer::default());
-        locked(&self.threads).push(Arc::clone(&buffer));
+        let mut threads = locked(&self.threads);
+        let buffer = Arc::new(ThreadBuffer::new(self.closed.load(Ordering::Acquire)));
+        threads.push(Arc::clone(&buffer));
         buffer
     }
 
-    /// Takes what a thread recorded on to the sinks.
-    pub(super) fn hand_over(&self, buffer: &ThreadBuffer) {
-        let batch = buffer.take();
-        if !batch.bytes.is_empty() {
-            self.accept(&batch.bytes, batch.spans);
-        }
-        buffer.give_back(batch.bytes);
+    /// Hands over the buffer of a thread that ends, and forgets it.
+    pub(super) fn retire(&self, buffer: &Arc<ThreadBuffer>) {
+        self.hand_over(buffer);
+        locked(&self.threads).retain(|known| !Arc::ptr_eq(known, buffer));
     }
 
-    /// Takes records on to the sinks.
+    /// The way to the sinks; `None` where this thread is on it already, because a sink, a hook or a clock records.
+    fn enter(&self) -> Option<Delivering<'_>> {
+        let thread = this_thread();
+        // Only this thread ever stores its own number, so no ordering is needed.
+        if self.delivering.load(Ordering::Relaxed) == thread {
+            return None;
+        }
+        let delivery = locked(&self.delivery);
+        self.delivering.store(thread, Ordering::Relaxed);
+        Some(Delivering { core: self, delivery })
+    }
+
+    /// Takes what a thread recorded on to the sinks. Where this thread is inside one of them it stays for the next time.
+    pub(super) fn hand_over(&self, buffer: &ThreadBuffer) {
+        if let Some(mut delivering) = self.enter() {
+            delivering.take_from(buffer);
+        }
+    }
+
+    /// Takes records that no buffer can keep on to the sinks. Where this thread is inside one of them they are lost.
     pub(super) fn accept(&self, records: &[u8], spans: u64) {
-        self.counts.handed_over.fetch_add(spans, Ordering::Relaxed);
-        let now = self.time.unix_nanos();
-        let outcome = locked(&self.delivery).pass_on(records, spans, now);
-        self.note(outcome);
+        let Some(mut delivering) = self.enter() else {
+            let mut totals = locked(&self.totals);
+            totals.handed_over += spans;
+            totals.dropped += spans;
+            return;
+        };
+        locked(&self.totals).handed_over += spans;
+        delivering.pass_on(records, spans);
     }
 
     fn note(&self, outcome: Outcome) {
-        self.counts.delivered.fetch_add(outcome.delivered, Ordering::Relaxed);
-        self.counts.dropped.fetch_add(outcome.dropped, Ordering::Relaxed);
-        self.counts.sampled_out.fetch_add(outcome.sampled_out, Ordering::Relaxed);
-        self.counts.sink_errors.fetch_add(outcome.sink_errors, Ordering::Relaxed);
+        let mut totals = locked(&self.totals);
         // What the tail sampler left out was accepted at first and is not any more.
-        self.counts.handed_over.fetch_sub(outcome.sampled_out, Ordering::Relaxed);
-        self.counts.handed_over.fetch_add(outcome.abandoned, Ordering::Relaxed);
+        totals.handed_over += outcome.abandoned;
+        totals.handed_over = totals.handed_over.saturating_sub(outcome.sampled_out);
+        totals.delivered += outcome.delivered;
+        totals.dropped += outcome.dropped;
+        totals.sampled_out += outcome.sampled_out;
+        totals.sink_errors += outcome.sink_errors;
     }
 
-    /// Hands over what every thread recorded and makes the sinks write it out. With `finish` nothing is waited for any more:
-    /// what is incomplete goes out as it is.
+    /// Hands over what every thread recorded and makes the sinks write it out; gives the ledger of before. With `finish`
+    /// nothing is waited for any more: what is incomplete goes out as it is.
     pub(super) fn flush(&self, finish: bool) -> Ledger {
         let before = self.ledger();
+        let Some(mut delivering) = self.enter() else { return before };
         let threads: Vec<_> = locked(&self.threads).clone();
         for buffer in &threads {
-            self.hand_over(buffer);
+            delivering.take_from(buffer);
         }
-        drop(threads);
-        // A buffer that only this list holds belongs to a thread that has ended.
-        locked(&self.threads).retain(|buffer| Arc::strong_count(buffer) > 1);
-        let now = self.time.unix_nanos();
-        let outcome = locked(&self.delivery).flush(finish, now);
-        self.note(outcome);
+        delivering.flush(finish);
         before
     }
 
+    /// The last loom is gone. Spans that end from now on find no one who would flush them: they go out at once.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        for buffer in locked(&self.threads).iter() {
+            buffer.close();
+        }
+        self.flush(true);
+    }
+
     pub(super) fn ledger(&self) -> Ledger {
+        let totals = locked(&self.totals);
         let waiting: u64 = locked(&self.threads).iter().map(|buffer| locked(&buffer.batch).spans).sum();
-        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let accepted = load(&self.counts.handed_over) + waiting;
-        let delivered = load(&self.counts.delivered);
-        let dropped = load(&self.counts.dropped);
+        let accepted = totals.handed_over + waiting;
         Ledger {
             accepted,
-            delivered,
+            delivered: totals.delivered,
             rejected: 0,
-            dropped,
-            pending: accepted.saturating_sub(delivered + dropped),
-            sampled_out: load(&self.counts.sampled_out),
-            misuse: load(&self.counts.misuse),
-            sink_errors: load(&self.counts.sink_errors),
+            dropped: totals.dropped,
+            pending: accepted.saturating_sub(totals.delivered + totals.dropped),
+            sampled_out: totals.sampled_out + self.sampled_out.load(Ordering::Relaxed),
+            misuse: self.misuse.load(Ordering::Relaxed),
+            sink_errors: totals.sink_errors,
         }
+    }
+
+    pub(super) fn count_sampled_out(&self) {
+        self.sampled_out.fetch_add(1, Ordering::Relaxed);
     }
 
     #[cold]
     pub(super) fn count_misuse(&self) {
-        self.counts.misuse.fetch_add(1, Ordering::Relaxed);
+        self.misuse.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// A thread on its way to the sinks of a loom.
+struct Delivering<'a> {
+    core: &'a Core,
+    delivery: MutexGuard<'a, Delivery>,
+}
+
+impl Delivering<'_> {
+    fn take_from(&mut self, buffer: &ThreadBuffer) {
+        let (bytes, spans) = {
+            let mut totals = locked(&self.core.totals);
+            let (bytes, spans) = buffer.take();
+            totals.handed_over += spans;
+            (bytes, spans)
+        };
+        if !bytes.is_empty() {
+            self.pass_on(&bytes, spans);
+        }
+        buffer.give_back(bytes);
+    }
+
+    fn pass_on(&mut self, records: &[u8], spans: u64) {
+        let outcome = self.delivery.pass_on(records, spans, self.core.time.unix_nanos());
+        self.core.note(outcome);
+        if self.core.closed.load(Ordering::Acquire) {
+            self.flush(true);
+        }
+    }
+
+    fn flush(&mut self, finish: bool) {
+        let outcome = self.delivery.flush(finish, self.core.time.unix_nanos());
+        self.core.note(outcome);
+    }
+}
+
+impl Drop for Delivering<'_> {
+    fn drop(&mut self) {
+        self.core.delivering.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A number that no other running thread has, and that is not 0: a place in the thread's own memory.
+fn this_thread() -> usize {
+    thread_local! {
+        static PLACE: Cell<u8> = const { Cell::new(0) };
+    }
+    PLACE.with(|place| std::ptr::from_ref(place).addr())
 }
 
 /// Locks, also after a panic elsewhere: what the locks guard is whole at every moment.

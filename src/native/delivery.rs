@@ -20,13 +20,25 @@ pub(super) struct Delivery {
 pub(super) struct Tail {
     weaver: Weaver,
     sampler: TailSampler,
-    /// Records that the weaver has lost so far.
+    /// Spans that the weaver was given and has not given out: those that it holds, and those that it lost.
+    inside: u64,
+    /// Records of any kind that the weaver has lost so far.
     lost: u64,
 }
 
 impl Tail {
     pub(super) fn new(sampler: TailSampler) -> Self {
-        Self { weaver: Weaver::new(WeaverOptions::default()), sampler, lost: 0 }
+        Self { weaver: Weaver::new(WeaverOptions::default()), sampler, inside: 0, lost: 0 }
+    }
+
+    /// How many spans the weaver has lost since the last time. It counts records; a lost start is no lost span.
+    fn newly_lost(&mut self) -> u64 {
+        let lost = self.weaver.counts().lost.total();
+        if std::mem::replace(&mut self.lost, lost) == lost {
+            return 0;
+        }
+        let held = self.weaver.held_ended();
+        std::mem::replace(&mut self.inside, held).saturating_sub(held)
     }
 
     /// The records of a workflow that is kept; `None` where it is not.
@@ -74,6 +86,7 @@ impl Delivery {
     pub(super) fn pass_on(&mut self, records: &[u8], spans: u64, now: u64) -> Outcome {
         let Some(tail) = &mut self.tail else { return self.send(records, spans) };
         tail.weaver.take_stream(records, now);
+        tail.inside += spans;
         self.send_decided(false, now)
     }
 
@@ -82,7 +95,7 @@ impl Delivery {
         let mut outcome = self.send_decided(finish, now);
         for sink in &mut self.sinks {
             // How many spans a sink could not write out only the sink knows.
-            outcome.sink_errors += u64::from(sink.flush().is_err());
+            outcome.sink_errors += u64::from(!went_well(|| sink.flush()));
         }
         outcome
     }
@@ -93,19 +106,21 @@ impl Delivery {
         let Some(tail) = &mut self.tail else { return outcome };
         let ready: Vec<Woven> =
             if finish { tail.weaver.finish(now).collect() } else { tail.weaver.poll(now).collect() };
-        let lost = tail.weaver.counts().lost.total();
-        outcome.dropped += lost - tail.lost;
-        tail.lost = lost;
+        let mut decided = Vec::with_capacity(ready.len());
         for woven in &ready {
-            match self.tail.as_ref().and_then(|tail| tail.decide(woven)) {
+            let abandoned = woven.marked(NodeFlags::ABANDONED) as u64;
+            let ended = ended(woven.records());
+            tail.inside = tail.inside.saturating_sub(ended.saturating_sub(abandoned));
+            decided.push((tail.decide(woven), ended, abandoned));
+        }
+        outcome.dropped += tail.newly_lost();
+        for (records, ended, abandoned) in decided {
+            match records {
                 Some(records) => {
-                    outcome.abandoned += woven.marked(NodeFlags::ABANDONED) as u64;
-                    outcome.add(self.send(&records, ended(woven.records())));
+                    outcome.abandoned += abandoned;
+                    outcome.add(self.send(&records, ended));
                 }
-                None => {
-                    let abandoned = woven.marked(NodeFlags::ABANDONED) as u64;
-                    outcome.sampled_out += ended(woven.records()).saturating_sub(abandoned);
-                }
+                None => outcome.sampled_out += ended.saturating_sub(abandoned),
             }
         }
         outcome
@@ -118,12 +133,17 @@ impl Delivery {
         let outgoing = Outgoing { records, resource: &self.resource, scope: &self.scope };
         let mut sink_errors = 0;
         for sink in &mut self.sinks {
-            sink_errors += u64::from(sink.take(&outgoing).is_err());
+            sink_errors += u64::from(!went_well(|| sink.take(&outgoing)));
         }
         let mut outcome = Outcome { sink_errors, ..Outcome::default() };
         *(if sink_errors > 0 { &mut outcome.dropped } else { &mut outcome.delivered }) = spans;
         outcome
     }
+}
+
+/// False where a sink failed. A panic of a sink is a failure like any other: it is not the program's that records.
+fn went_well(run: impl FnOnce() -> std::io::Result<()>) -> bool {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_ok_and(|result| result.is_ok())
 }
 
 /// How many of these records are of spans that have ended.

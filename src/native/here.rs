@@ -5,9 +5,9 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use super::core::Core;
+use super::core::{Core, locked};
 use crate::context::TraceState;
 use crate::id::SpanId;
 use crate::record::SpanBuilder;
@@ -16,8 +16,8 @@ use crate::record::SpanBuilder;
 const FULL: usize = 64 << 10;
 /// Builders that a thread keeps for later spans.
 const POOL: usize = 64;
-/// A builder whose buffers grew beyond this is not kept.
-const LARGE_BUILDER: usize = 256 << 10;
+/// A builder whose buffers grew beyond this is not kept, nor is a thread's buffer.
+const LARGE: usize = 256 << 10;
 
 /// A span that is being recorded, with what its end needs.
 pub(super) struct Live {
@@ -55,29 +55,40 @@ impl Kin {
 }
 
 /// Records of one thread for one loom.
-#[derive(Default)]
 pub(super) struct ThreadBuffer {
     pub(super) batch: Mutex<Batch>,
 }
 
 /// Records that have not been handed over.
-#[derive(Default)]
 pub(super) struct Batch {
     pub(super) bytes: Vec<u8>,
     pub(super) spans: u64,
+    /// At so many bytes it is handed over. 0 where the loom is gone and nobody would flush it.
+    full_at: usize,
 }
 
 impl ThreadBuffer {
-    /// Takes what is there; give the emptied bytes back with [`Self::give_back`].
-    pub(super) fn take(&self) -> Batch {
-        std::mem::take(&mut *self.batch.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn new(closed: bool) -> Self {
+        let full_at = if closed { 0 } else { FULL };
+        Self { batch: Mutex::new(Batch { bytes: Vec::new(), spans: 0, full_at }) }
+    }
+
+    /// From now on nothing waits here.
+    pub(super) fn close(&self) {
+        locked(&self.batch).full_at = 0;
+    }
+
+    /// Takes the records, and how many spans they end; give the bytes back with [`Self::give_back`].
+    pub(super) fn take(&self) -> (Vec<u8>, u64) {
+        let mut batch = locked(&self.batch);
+        (std::mem::take(&mut batch.bytes), std::mem::take(&mut batch.spans))
     }
 
     /// Gives back a handed-over buffer's room.
     pub(super) fn give_back(&self, mut bytes: Vec<u8>) {
         bytes.clear();
-        let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
-        if batch.bytes.capacity() == 0 {
+        let mut batch = locked(&self.batch);
+        if batch.bytes.capacity() == 0 && bytes.capacity() <= LARGE {
             batch.bytes = bytes;
         }
     }
@@ -109,7 +120,7 @@ impl Drop for Here {
     /// The thread ends: what it recorded is handed over.
     fn drop(&mut self) {
         for (core, buffer) in self.buffers.drain(..) {
-            core.hand_over(&buffer);
+            core.retire(&buffer);
         }
     }
 }
@@ -149,10 +160,10 @@ pub(super) fn end_live(mut live: Box<Live>, end_unix_nano: u64) {
     let full = HERE.try_with(|here| {
         let mut here = here.try_borrow_mut().ok()?;
         let buffer = here.buffer_of(core);
-        let mut batch = buffer.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = locked(&buffer.batch);
         batch.bytes.extend_from_slice(record);
         batch.spans += 1;
-        let full = batch.bytes.len() >= FULL;
+        let full = batch.bytes.len() >= batch.full_at;
         drop(batch);
         Some(if full { Some(Arc::clone(buffer)) } else { None })
     });
@@ -162,7 +173,7 @@ pub(super) fn end_live(mut live: Box<Live>, end_unix_nano: u64) {
         // The thread is ending, or this span ended inside a hand-over: its record goes the direct way.
         Ok(None) | Err(_) => core.accept(record, 1),
     }
-    if live.builder.capacity() <= LARGE_BUILDER {
+    if live.builder.capacity() <= LARGE {
         keep(live);
     }
 }
@@ -182,21 +193,41 @@ fn keep(live: Box<Live>) {
 #[cold]
 fn leave_kin(kin: &mut Kin, record: &[u8]) {
     if let Some(log) = &kin.log {
-        log.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(record);
+        locked(log).extend_from_slice(record);
     }
     *kin = Kin::default();
 }
 
 /// Puts records into the thread's buffer that are no finished spans.
 pub(super) fn put_records(core: &Arc<Core>, records: &[u8]) {
-    let buffered = HERE.try_with(|here| {
-        let Ok(mut here) = here.try_borrow_mut() else { return false };
+    let full = HERE.try_with(|here| {
+        let mut here = here.try_borrow_mut().ok()?;
         let buffer = here.buffer_of(core);
-        let mut batch = buffer.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = locked(&buffer.batch);
         batch.bytes.extend_from_slice(records);
-        true
+        let full = batch.bytes.len() >= batch.full_at;
+        drop(batch);
+        Some(if full { Some(Arc::clone(buffer)) } else { None })
     });
-    if buffered != Ok(true) {
-        core.accept(records, 0);
+    match full {
+        Ok(Some(None)) => {}
+        Ok(Some(Some(buffer))) => core.hand_over(&buffer),
+        Ok(None) | Err(_) => core.accept(records, 0),
+    }
+}
+
+/// Lets go of a loom that is gone, as far as this thread holds it, so that its sinks go too.
+pub(super) fn forget(core: &Arc<Core>) {
+    let held = HERE.try_with(|here| {
+        let mut here = here.try_borrow_mut().ok()?;
+        let pool: Vec<_> = here.pool.extract_if(.., |live| Arc::ptr_eq(&live.core, core)).collect();
+        let buffers: Vec<_> = here.buffers.extract_if(.., |(known, _)| Arc::ptr_eq(known, core)).collect();
+        Some((pool, buffers))
+    });
+    // Outside of the closure: what goes now may record, too.
+    if let Ok(Some((_pool, buffers))) = held {
+        for (core, buffer) in buffers {
+            core.retire(&buffer);
+        }
     }
 }

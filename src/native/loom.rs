@@ -1,19 +1,18 @@
 //! The loom: the handle that a program makes once, at its start.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::Parts;
 use super::clock::TimeSource;
 use super::core::{Core, Ledger};
 use super::delivery::{Delivery, Tail};
 use super::entropy::IdSource;
-use super::node::{Ids, NodeBuilder, Parent};
+use super::node::{Ids, NodeBuilder, Parent, usable};
 use super::sink::RecordSink;
 use super::workflow::WorkflowBuilder;
-use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, WriteHeaders};
+use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
 use crate::host::{Clock, Entropy};
-use crate::id::{SpanId, TraceId};
+use crate::id::TraceId;
 use crate::otlp::{Resource, Scope};
 use crate::record::{Limits, SpanRole};
 use crate::redact::Redactor;
@@ -42,8 +41,8 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.core.flush(true);
-        self.core.closed.store(true, Ordering::Release);
+        self.core.close();
+        super::here::forget(&self.core);
     }
 }
 
@@ -93,17 +92,34 @@ impl Loom {
     /// let trace = |span: &spanloom::Span| span.context().span.map(|span| span.trace_id);
     /// assert_eq!(trace(&call), trace(&below));
     /// ```
-    pub fn span<'a>(&'a self, name: &'a str, parent: Option<&SpanContext>) -> NodeBuilder<'a> {
+    pub fn span<'a>(&'a self, name: &'a str, parent: Option<&'a SpanContext>) -> NodeBuilder<'a> {
+        static NO_STATE: TraceState = TraceState::EMPTY;
         let core = self.core();
-        let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
-        let sampled = !core.disabled && core.samples(parent, trace_id);
-        let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
-        let ids = Ids {
-            trace_id,
-            span_id: parent.map_or(SpanId::NONE, |span| span.span_id),
-            flags: TraceFlags::NONE.with_sampled(sampled).with_random(random),
+        let parent = usable(parent);
+        let mut above = Parent {
+            core: None,
+            ids: parent.map_or_else(Ids::default, Ids::of),
+            trace_state: parent.map_or(&NO_STATE, |span| &span.trace_state),
+            is_remote: parent.is_some_and(|span| span.is_remote),
+            kin: None,
         };
-        NodeBuilder::new(Parent { core: sampled.then_some(core), ids, kin: None }, name, SpanRole::Span)
+        if !core.disabled {
+            let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
+            let sampled = core.samples(parent, trace_id);
+            let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
+            above.ids.trace_id = trace_id;
+            above.ids.flags = TraceFlags::NONE.with_sampled(sampled).with_random(random);
+            if sampled {
+                above.core = Some(core);
+            } else {
+                core.count_sampled_out();
+                if parent.is_none() {
+                    // Other programs are to hear of the decision, and a context needs both ids.
+                    above.ids.span_id = core.ids.span_id();
+                }
+            }
+        }
+        NodeBuilder::new(above, name, SpanRole::Span)
     }
 
     /// Writes a context into the headers of a call.

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::core::Core;
 use super::here::{Kin, Live, end_live, put_records, take_live};
@@ -22,12 +21,21 @@ pub(super) struct Ids {
     pub(super) flags: TraceFlags,
 }
 
+impl Ids {
+    pub(super) const fn of(span: &SpanContext) -> Self {
+        Self { trace_id: span.trace_id, span_id: span.span_id, flags: span.flags }
+    }
+}
+
 /// What a new node hangs on.
 #[derive(Clone, Copy)]
 pub(super) struct Parent<'a> {
     /// `None` where nothing is recorded.
     pub(super) core: Option<&'a Arc<Core>>,
     pub(super) ids: Ids,
+    pub(super) trace_state: &'a TraceState,
+    pub(super) is_remote: bool,
+    /// `None` for plain spans outside any workflow.
     pub(super) kin: Option<&'a Kin>,
 }
 
@@ -83,25 +91,21 @@ impl<'a> NodeBuilder<'a> {
     pub fn start(self) -> Node {
         match self.parent.core {
             Some(core) => self.record(core),
-            None => Node { live: None, ids: self.parent.ids },
+            None => Node { inside: Inside::PassedOn(self.parent.trace_state.clone()), ids: self.parent.ids },
         }
     }
 
     fn record(self, core: &Arc<Core>) -> Node {
         let ids = Ids { span_id: core.ids.span_id(), ..self.parent.ids };
         let mut live = take_live(core);
-        let (workflow, trace_state) = match self.parent.kin {
-            Some(kin) => (kin.workflow, kin.trace_state.as_str()),
-            None => (SpanId::NONE, ""),
-        };
         live.builder.start(&SpanStart {
-            workflow,
+            workflow: self.parent.kin.map_or(SpanId::NONE, |kin| kin.workflow),
             trace_id: ids.trace_id,
             span_id: ids.span_id,
             parent_span_id: self.parent.ids.span_id,
-            parent_is_remote: false,
+            parent_is_remote: self.parent.is_remote,
             trace_flags: ids.flags.bits(),
-            trace_state,
+            trace_state: self.parent.trace_state.as_str(),
             name: self.name,
             span_kind: self.span_kind,
             node_kind: self.kind,
@@ -113,11 +117,14 @@ impl<'a> NodeBuilder<'a> {
                 live.builder.identity(&identity.borrowed());
             }
             live.kin.follow(kin);
+        } else {
+            // The builder may come from a span of some workflow.
+            live.kin = Kin { trace_state: self.parent.trace_state.clone(), ..Kin::default() };
         }
         if core.live_view {
             announce(&live);
         }
-        Node { live: Some(live), ids }
+        Node { inside: Inside::Recorded(live), ids }
     }
 
     /// Runs `step` as this node. An error becomes the node's status and an exception event, and is given on.
@@ -201,8 +208,15 @@ pub(super) fn announce(live: &Live) {
 /// ```
 #[must_use = "a node that is dropped at once ends at once"]
 pub struct Node {
-    live: Option<Box<Live>>,
+    inside: Inside,
     ids: Ids,
+}
+
+/// What a node holds.
+enum Inside {
+    Recorded(Box<Live>),
+    /// Nothing is recorded; the tracestate still goes on to other programs.
+    PassedOn(TraceState),
 }
 
 /// A span outside the graph of a workflow's nodes: the same handle.
@@ -221,7 +235,12 @@ impl Node {
     #[inline]
     #[must_use]
     pub const fn is_recording(&self) -> bool {
-        self.live.is_some()
+        matches!(self.inside, Inside::Recorded(_))
+    }
+
+    #[inline]
+    fn live(&mut self) -> Option<&mut Live> {
+        if let Inside::Recorded(live) = &mut self.inside { Some(live) } else { None }
     }
 
     /// A node below this one.
@@ -238,16 +257,25 @@ impl Node {
 
     #[inline]
     fn as_parent(&self) -> Parent<'_> {
-        match &self.live {
-            Some(live) => Parent { core: Some(&live.core), ids: self.ids, kin: Some(&live.kin) },
-            None => Parent { core: None, ids: self.ids, kin: None },
+        let ids = self.ids;
+        match &self.inside {
+            Inside::Recorded(live) => Parent {
+                core: Some(&live.core),
+                ids,
+                trace_state: &live.kin.trace_state,
+                is_remote: false,
+                kin: Some(&live.kin),
+            },
+            Inside::PassedOn(trace_state) => {
+                Parent { core: None, ids, trace_state, is_remote: false, kin: None }
+            }
         }
     }
 
     /// Sets an attribute. A second value of the same key takes the place of the first.
     #[inline]
     pub fn attribute<'v>(&mut self, name: &str, value: impl Into<ValueRef<'v>>) -> &mut Self {
-        if let Some(live) = &mut self.live {
+        if let Some(live) = self.live() {
             live.builder.attribute(name, value);
         }
         self
@@ -273,7 +301,7 @@ impl Node {
 
     #[inline]
     fn section<'v>(&mut self, section: Section, name: &str, value: impl Into<ValueRef<'v>>) -> &mut Self {
-        if let Some(live) = &mut self.live {
+        if let Some(live) = self.live() {
             live.builder.section(section, name, value);
         }
         self
@@ -282,7 +310,7 @@ impl Node {
     /// Adds an event that happens now.
     #[inline]
     pub fn event(&mut self, name: &str, attributes: &[(&str, ValueRef<'_>)]) -> &mut Self {
-        if let Some(live) = &mut self.live {
+        if let Some(live) = self.live() {
             let now = live.core.time.unix_nanos();
             live.builder.event(now, name, attributes);
         }
@@ -310,10 +338,9 @@ impl Node {
     }
 
     fn note_result<T, E: Display>(&mut self, result: &Result<T, E>) {
-        if self.live.is_none() {
-            return;
-        }
-        if let Err(error) = result {
+        if let Err(error) = result
+            && self.is_recording()
+        {
             self.exception(std::any::type_name::<E>(), &error.to_string());
         }
     }
@@ -321,7 +348,7 @@ impl Node {
     /// Reports tokens; [`UsageMode`](crate::UsageMode) says how reports go together.
     #[inline]
     pub fn usage(&mut self, usage: Usage) -> &mut Self {
-        if let Some(live) = &mut self.live {
+        if let Some(live) = self.live() {
             live.builder.usage(usage);
         }
         self
@@ -330,7 +357,7 @@ impl Node {
     /// Notes that the first frame of a stream came now; only the first call counts.
     #[inline]
     pub fn first_frame(&mut self) -> &mut Self {
-        if let Some(live) = &mut self.live {
+        if let Some(live) = self.live() {
             let now = live.core.time.unix_nanos();
             live.builder.first_frame(now);
         }
@@ -340,7 +367,7 @@ impl Node {
     /// Names a node that follows this one.
     #[inline]
     pub fn next(&mut self, id: &str) -> &mut Self {
-        if let Some(live) = &mut self.live {
+        if let Some(live) = self.live() {
             live.builder.next(id);
         }
         self
@@ -349,7 +376,7 @@ impl Node {
     /// Sets the status. `Ok` is final; a message is kept with an error only.
     #[inline]
     pub fn status(&mut self, code: StatusCode, message: &str) -> &mut Self {
-        if let Some(live) = &mut self.live {
+        if let Some(live) = self.live() {
             live.builder.status(code, message);
         }
         self
@@ -357,7 +384,7 @@ impl Node {
 
     /// Links this node to another span.
     pub fn link(&mut self, to: &SpanContext, attributes: &[(&str, ValueRef<'_>)]) -> &mut Self {
-        let Some(live) = &mut self.live else { return self };
+        let Some(live) = self.live() else { return self };
         let remote = if to.is_remote { 0x300 } else { 0x100 };
         let flags = u32::from(to.flags.bits()) | remote;
         if let Some(mut link) =
@@ -374,8 +401,7 @@ impl Node {
     /// The node as other programs are to see it: what to inject into calls that it makes.
     #[must_use]
     pub fn context(&self) -> Context {
-        let trace_state = self.live.as_ref().map_or(TraceState::EMPTY, |live| live.kin.trace_state.clone());
-        context_of(self.ids, trace_state)
+        context_of(self.ids, self.as_parent().trace_state.clone())
     }
 
     /// Ends the node now.
@@ -391,7 +417,9 @@ impl Node {
 
     #[inline]
     fn finish(&mut self, end: Option<u64>) {
-        if let Some(live) = self.live.take() {
+        if let Inside::Recorded(live) =
+            std::mem::replace(&mut self.inside, Inside::PassedOn(TraceState::EMPTY))
+        {
             let end = end.unwrap_or_else(|| live.core.time.unix_nanos());
             end_live(live, end);
         }
@@ -401,7 +429,7 @@ impl Node {
 impl Drop for Node {
     #[inline]
     fn drop(&mut self) {
-        if self.live.is_some() {
+        if self.is_recording() {
             if std::thread::panicking() {
                 self.status(StatusCode::Error, "panic");
             }
@@ -429,6 +457,7 @@ pub(super) fn context_of(ids: Ids, trace_state: TraceState) -> Context {
     Context { span, ..Context::default() }
 }
 
-pub(super) fn count_sampled_out(core: &Core) {
-    core.counts.sampled_out.fetch_add(1, Ordering::Relaxed);
+/// A context that a span can stand below: one with ids.
+pub(super) fn usable(parent: Option<&SpanContext>) -> Option<&SpanContext> {
+    parent.filter(|span| span.trace_id.is_valid() && span.span_id.is_valid())
 }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Loom;
 use super::core::locked;
 use super::here::{Kin, Live, end_live, take_live};
-use super::node::{Ids, NodeBuilder, Parent, announce, context_of, count_sampled_out};
+use super::node::{Ids, NodeBuilder, Parent, announce, context_of, usable};
 use crate::context::{Context, SpanContext, TraceFlags, TraceState};
 use crate::id::SpanId;
 use crate::otlp::span::{SpanKind, SpanView, StatusCode};
 use crate::record::finished_spans;
-use crate::record::{Identity, SpanBuilder, SpanRole, SpanStart};
+use crate::record::{Identity, SpanRole, SpanStart};
 use crate::value::ValueRef;
 use crate::vocabulary as key;
 use crate::workflow::{NodeTraceLog, from_spans};
@@ -114,15 +114,15 @@ impl<'a> WorkflowBuilder<'a> {
     pub fn start(self) -> Workflow {
         let core = self.loom.core();
         let loom = self.loom.clone();
+        let parent = usable(self.parent.as_ref());
         if core.disabled {
-            let ids = self.parent.as_ref().map_or_else(Ids::default, ids_of);
             let kin = Kin {
-                trace_state: self.parent.map_or(TraceState::EMPTY, |span| span.trace_state),
+                trace_state: parent.map_or(TraceState::EMPTY, |span| span.trace_state.clone()),
                 ..Kin::default()
             };
+            let ids = parent.map_or_else(Ids::default, Ids::of);
             return Workflow { loom, ids, kin, records: false, live: Mutex::new(None) };
         }
-        let parent = self.parent.as_ref();
         let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
         let sampled = core.samples(parent, trace_id);
         let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
@@ -134,7 +134,7 @@ impl<'a> WorkflowBuilder<'a> {
             ..Kin::default()
         };
         if !sampled {
-            count_sampled_out(core);
+            core.count_sampled_out();
             return Workflow { loom, ids, kin, records: false, live: Mutex::new(None) };
         }
         let mut live = take_live(core);
@@ -173,10 +173,6 @@ impl<'a> WorkflowBuilder<'a> {
         }
         Workflow { loom, ids, kin, records: true, live: Mutex::new(Some(live)) }
     }
-}
-
-fn ids_of(span: &SpanContext) -> Ids {
-    Ids { trace_id: span.trace_id, span_id: span.span_id, flags: span.flags }
 }
 
 /// One run of a workflow. May be shared between threads: put it into an `Arc`, or borrow it into scoped ones.
@@ -229,14 +225,20 @@ impl Workflow {
     #[inline]
     fn as_parent(&self) -> Parent<'_> {
         let core = if self.records { Some(self.loom.core()) } else { None };
-        Parent { core, ids: self.ids, kin: Some(&self.kin) }
+        Parent {
+            core,
+            ids: self.ids,
+            trace_state: &self.kin.trace_state,
+            is_remote: false,
+            kin: Some(&self.kin),
+        }
     }
 
     /// Changes the root span, where it is still open.
-    fn change(&self, change: impl FnOnce(&mut SpanBuilder, u64)) -> &Self {
+    fn change(&self, change: impl FnOnce(&mut Live)) -> &Self {
         if self.records {
             match &mut *locked(&self.live) {
-                Some(live) => change(&mut live.builder, live.core.time.unix_nanos()),
+                Some(live) => change(live),
                 None => self.loom.core().count_misuse(),
             }
         }
@@ -261,25 +263,25 @@ impl Workflow {
 
     /// Sets an attribute of the root span.
     pub fn attribute<'v>(&self, name: &str, value: impl Into<ValueRef<'v>>) -> &Self {
-        self.change(|builder, _| builder.attribute(name, value))
+        self.change(|live| live.builder.attribute(name, value))
     }
 
     /// Adds an event to the root span.
     pub fn event(&self, name: &str, attributes: &[(&str, ValueRef<'_>)]) -> &Self {
-        self.change(|builder, now| builder.event(now, name, attributes))
+        self.change(|live| live.builder.event(live.core.time.unix_nanos(), name, attributes))
     }
 
     /// Sets the run's status: a number of your own (0 is success) and what it means.
     pub fn status(&self, code: i64, message: &str) -> &Self {
-        self.change(|builder, _| {
-            builder.attribute(key::STATUS_CODE, code);
-            builder.status(if code == 0 { StatusCode::Ok } else { StatusCode::Error }, message);
+        self.change(|live| {
+            live.builder.attribute(key::STATUS_CODE, code);
+            live.builder.status(if code == 0 { StatusCode::Ok } else { StatusCode::Error }, message);
         })
     }
 
     /// Notes that the first frame of the answer came now; only the first call counts.
     pub fn first_frame(&self) -> &Self {
-        self.change(|builder, now| builder.first_frame(now))
+        self.change(|live| live.builder.first_frame(live.core.time.unix_nanos()))
     }
 
     /// The run as other programs are to see it: what to inject into calls that it makes.
@@ -289,6 +291,7 @@ impl Workflow {
     }
 
     /// The workflow log of this run so far, where it keeps one ([`WorkflowBuilder::keep_log`]): call it after the end.
+    /// It is the program's own, so no redactor has been over it.
     ///
     /// ```
     /// let loom = spanloom::Loom::builder().build();

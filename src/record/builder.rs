@@ -164,7 +164,7 @@ impl SpanBuilder {
     /// A builder that holds its spans to these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, ..Self::default() }
+        Self { limits: limits.kept(), ..Self::default() }
     }
 
     /// The limits that spans are held to.
@@ -175,7 +175,7 @@ impl SpanBuilder {
 
     /// Holds the spans that follow to other limits.
     pub const fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+        self.limits = limits.kept();
     }
 
     /// How many bytes its buffers have room for.
@@ -189,7 +189,7 @@ impl SpanBuilder {
     #[inline]
     pub fn start(&mut self, start: &SpanStart<'_>) {
         self.clear();
-        let name = cut_chars(start.name, self.limits.value_length);
+        let name = cut_bytes(cut_chars(start.name, self.limits.value_length), self.limits.span_bytes / 4);
         let out = &mut self.out;
         if let Some(window) = out.window::<{ ENVELOPE_LEN + 28 }>() {
             put_array(window, ENVELOPE_LEN, [0x0a, 16]);
@@ -322,9 +322,10 @@ impl SpanBuilder {
         if existing.is_none() && !self.admits(name) {
             return;
         }
-        let bounds = self.limits.bounds(self.room());
+        let bounds = self.limits.bounds(self.room_instead_of(existing), name);
         self.scratch.clear();
-        self.cut += put_told(&mut self.scratch, field::ATTRIBUTES, name, bounds, tell);
+        let cut = put_told(&mut self.scratch, field::ATTRIBUTES, name, bounds, tell);
+        self.cut = self.cut.saturating_add(cut);
         self.place_scratch(existing, hash);
     }
 
@@ -388,22 +389,29 @@ impl SpanBuilder {
         if fits && put_attribute(&mut self.out, name, value) {
             self.keys.add(hash, start);
         } else {
-            self.put_scratch(name, value);
+            self.put_scratch(None, name, value);
             self.place_scratch(None, hash);
         }
     }
 
     #[cold]
     fn replace(&mut self, existing: usize, name: &str, value: ValueRef<'_>) {
-        self.put_scratch(name, value);
+        self.put_scratch(Some(existing), name, value);
         self.place_scratch(Some(existing), 0);
     }
 
-    /// Writes an attribute into `scratch`.
-    fn put_scratch(&mut self, name: &str, value: ValueRef<'_>) {
-        let bounds = self.limits.bounds(self.room());
+    /// How many bytes a value may take that replaces another one, if any.
+    fn room_instead_of(&self, existing: Option<usize>) -> usize {
+        let freed = existing.and_then(|index| self.keys.range(index, self.out.as_slice()));
+        self.room().saturating_add(freed.map_or(0, |range| range.len()))
+    }
+
+    /// Writes an attribute into `scratch`, to stand where `existing` does.
+    fn put_scratch(&mut self, existing: Option<usize>, name: &str, value: ValueRef<'_>) {
+        let bounds = self.limits.bounds(self.room_instead_of(existing), name);
         self.scratch.clear();
-        self.cut += put_told(&mut self.scratch, field::ATTRIBUTES, name, bounds, |sink| value.tell(sink));
+        let cut = put_told(&mut self.scratch, field::ATTRIBUTES, name, bounds, |sink| value.tell(sink));
+        self.cut = self.cut.saturating_add(cut);
     }
 
     /// Puts the attribute in `scratch` where the key stands already, else at the end.
@@ -445,9 +453,10 @@ impl SpanBuilder {
         }
         self.scratch.clear();
         // The entry stands in a map already: what may nest in it is one level less.
-        let mut bounds = self.limits.bounds(room);
+        let mut bounds = self.limits.bounds(room, name);
         bounds.depth = bounds.depth.saturating_sub(1);
-        self.cut += put_told(&mut self.scratch, 1, name, bounds, tell);
+        let cut = put_told(&mut self.scratch, 1, name, bounds, tell);
+        self.cut = self.cut.saturating_add(cut);
         match existing {
             Some(range) => {
                 self.beside = self.beside + self.scratch.len() - range.len();

@@ -16,13 +16,14 @@ pub struct Limits {
     pub nested_attributes: u32,
     /// Characters of a text, bytes of a byte string.
     pub value_length: usize,
-    /// Bytes of a key; an attribute with a longer key is left out, as half a key is another key.
+    /// Bytes of a key, of the id of a node that follows, of a tracestate; what is longer is left out, as half a key is
+    /// another key. More than a quarter of [`Self::MOST_SPAN_BYTES`] count as so many.
     pub key_length: usize,
     /// How deep arrays and maps nest; deeper ones become the empty value.
     pub value_depth: u32,
     /// Values within one attribute.
     pub value_nodes: u32,
-    /// Bytes of a span in all. What would go over is left out.
+    /// Bytes of a span in all. What would go over is left out. More than [`Self::MOST_SPAN_BYTES`] count as so many.
     pub span_bytes: usize,
 }
 
@@ -43,11 +44,29 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The bounds of one value when `room` bytes are left in its span.
-    pub(crate) fn bounds(&self, room: usize) -> crate::value::Bounds {
+    /// The most that a span may be allowed: with all that stands around its values it still fits a record, of which none is
+    /// longer than 64 MiB.
+    pub const MOST_SPAN_BYTES: usize = 16 << 20;
+
+    /// What of these limits can be held.
+    pub(crate) const fn kept(mut self) -> Self {
+        if self.span_bytes > Self::MOST_SPAN_BYTES {
+            self.span_bytes = Self::MOST_SPAN_BYTES;
+        }
+        if self.key_length > Self::MOST_SPAN_BYTES / 4 {
+            self.key_length = Self::MOST_SPAN_BYTES / 4;
+        }
+        self
+    }
+
+    /// The bounds of the value of this key when `room` bytes are left in its span.
+    pub(crate) fn bounds(&self, room: usize, key: &str) -> crate::value::Bounds {
+        let room = room.saturating_sub(key.len());
+        // Values that hold no bytes of their own take some, too: up to 16 for an entry of a map in a map.
+        let nodes = u32::try_from(room / 16).unwrap_or(u32::MAX).saturating_add(1);
         crate::value::Bounds {
             depth: self.value_depth,
-            nodes: self.value_nodes,
+            nodes: self.value_nodes.min(nodes),
             text: self.value_length,
             bytes: room,
         }

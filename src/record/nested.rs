@@ -33,25 +33,32 @@ impl Nested<'_> {
         let used = self.out.len() - self.start;
         let room = self.room.saturating_sub(used);
         if full || name.is_empty() || name.len() > self.limits.key_length || name.len() + 32 > room {
-            self.dropped += 1;
+            self.dropped = self.dropped.saturating_add(1);
             return;
         }
         match existing {
             Some(range) => {
                 let mut pair = Vec::new();
-                *self.cut += put_told(&mut pair, self.number, name, self.limits.bounds(room), tell);
+                let cut = put_told(&mut pair, self.number, name, self.limits.bounds(room, name), tell);
+                *self.cut = self.cut.saturating_add(cut);
                 self.out.splice(range, pair);
             }
             None => {
                 self.count += 1;
-                *self.cut += put_told(self.out, self.number, name, self.limits.bounds(room), tell);
+                let cut = put_told(self.out, self.number, name, self.limits.bounds(room, name), tell);
+                *self.cut = self.cut.saturating_add(cut);
             }
         }
     }
 
-    /// Ends the event or link.
+    /// Ends the event or link, as dropping it does.
     #[inline]
-    pub fn close(self) {
+    pub fn close(self) {}
+}
+
+impl Drop for Nested<'_> {
+    #[inline]
+    fn drop(&mut self) {
         put_count(self.out, self.number + 1, self.dropped);
         if let Some(link_flags) = self.flags.filter(|flags| *flags != 0) {
             put_fixed32_field(self.out, 6, link_flags);

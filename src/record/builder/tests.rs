@@ -244,3 +244,69 @@ fn a_value_that_is_left_open_is_closed() {
     let inner = Value::Array(vec![1.into(), Value::from([("alone", Value::Null)])]);
     assert_eq!(span.attribute("open").unwrap().to_value(), Value::from([("list", inner)]));
 }
+
+#[cfg(not(target_arch = "wasm32"))] // Takes more memory than a module should.
+#[test]
+fn no_limits_make_a_record_longer_than_records_may_be() {
+    let limits = Limits {
+        attributes: u32::MAX,
+        events: u32::MAX,
+        links: u32::MAX,
+        nested_attributes: u32::MAX,
+        value_length: usize::MAX,
+        key_length: usize::MAX,
+        value_depth: 64,
+        value_nodes: u32::MAX,
+        span_bytes: usize::MAX,
+    };
+    let big = "b".repeat(70_000_000);
+    // Values without bytes of their own: what stands around them counts as well.
+    let many =
+        Value::Map((0..2_000_000).map(|_| (String::new(), Value::from([("", Value::Null)]))).collect());
+    let mut builder = SpanBuilder::new(limits);
+    for kind in ["many", "big"] {
+        builder.start(&SpanStart { trace_state: &big, node_kind: &big, name: &big, ..start("x") });
+        builder.identity(&Identity { sid: &big, app_id: &big, uid: &big, chat_id: &big });
+        if kind == "many" {
+            builder.attribute("many", &many);
+        }
+        builder.attribute("big", &*big);
+        builder.attribute(&big, 1);
+        builder.attribute("bytes", big.as_bytes());
+        builder.section(Section::Input, "many", &many);
+        builder.section(Section::Output, "big", &*big);
+        builder.section(Section::Config, &big, &*big);
+        builder.next(&big);
+        builder.event(1, &big, &[("big", (&*big).into())]);
+        builder.event(1, "e", &[("many", (&many).into())]);
+        if let Some(mut link) = builder.open_link(TraceId::NONE, SpanId::NONE, &big, 0) {
+            link.attribute("many", |sink| many.tell(sink));
+        }
+        builder.status(StatusCode::Error, &big);
+        let bytes = builder.finish(2_000).to_vec();
+        assert!(bytes.len() <= crate::record::envelope::MAX_RECORD_LEN, "{kind}: {}", bytes.len());
+        let (record, _) = record(&bytes);
+        assert_eq!(record.flags & flags::CUT, flags::CUT, "{kind}");
+    }
+}
+
+#[test]
+fn a_value_that_replaces_another_has_its_room() {
+    let mut builder = SpanBuilder::new(Limits { span_bytes: 2_000, ..Limits::default() });
+    builder.start(&start("x"));
+    builder.attribute("large", &*"l".repeat(2_000));
+    builder.attribute("large", "small");
+    let (_, span) = record(builder.finish(2_000));
+    assert_eq!(span.attribute("large"), Some(AnyView::String("small")));
+}
+
+#[test]
+fn an_event_that_is_dropped_is_whole() {
+    let mut builder = SpanBuilder::default();
+    builder.start(&start("x"));
+    let mut event = builder.open_event(1, "e").unwrap();
+    event.attribute("long", |sink| sink.string(&"x".repeat(300)));
+    drop(event);
+    let (_, span) = record(builder.finish(2_000));
+    assert_eq!(span.events().next().unwrap().attributes().count(), 1);
+}
