@@ -16,6 +16,8 @@ const LONGEST_INTERNED = 64;
 const DEEPEST = 200;
 const MOST_VALUES = 100_000;
 const encoder = new TextEncoder();
+/** Node's buffers write at an offset; elsewhere each text needs a view of its own. */
+const hasBuffers = typeof Buffer === "function" && typeof Buffer.prototype.utf8Write === "function";
 const decoder = new TextDecoder();
 
 /** A number that is to be a double, also where it is whole: `new Double(5)`. */
@@ -29,9 +31,10 @@ export class Double {
 export class SystemClock {
   /** Nanoseconds to add to what `now` has given. */
   nanos = 0;
+  #origin = performance.timeOrigin;
 
   now() {
-    return performance.timeOrigin + performance.now();
+    return this.#origin + performance.now();
   }
 }
 
@@ -129,6 +132,7 @@ export class CompactWriter {
   #fresh = [];
   #bytes;
   #view;
+  #buffer = null;
   #at = 0;
   #values = 0;
   spans = 0;
@@ -140,6 +144,7 @@ export class CompactWriter {
   #use(bytes) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer);
+    if (hasBuffers) this.#buffer = Buffer.from(bytes.buffer);
   }
 
   /** How many bytes wait. */
@@ -183,7 +188,9 @@ export class CompactWriter {
         return length;
       }
     }
-    const { written } = encoder.encodeInto(text, bytes.subarray(start, start + 3 * length));
+    const written = hasBuffers
+      ? this.#buffer.utf8Write(text, start, 3 * length)
+      : encoder.encodeInto(text, bytes.subarray(start, start + 3 * length)).written;
     this.#at = start + written;
     return written;
   }
@@ -556,7 +563,7 @@ export class PlainModule {
     const writer = new CompactWriter(4096);
     const pairs = [];
     for (const [key, value] of Object.entries(attributes)) pairs.push(key, value);
-    const span = new SpanData(new Trace(), "", SpanKind.INTERNAL);
+    const span = new Node(null, new Trace(), "", SpanKind.INTERNAL);
     span.attributes = pairs;
     writer.span(span, RecordKind.FINISHED, 0, 0);
     this.#give("ingest_compact", writer.take());
@@ -625,28 +632,6 @@ class Trace {
   identity = null;
 }
 
-/** What is known of a span while it runs. */
-class SpanData {
-  constructor(trace, name, spanKind) {
-    this.trace = trace;
-    this.name = name;
-    this.kind = "";
-    this.spanKind = spanKind;
-    this.hostFlags = 0;
-    this.idHigh = 0;
-    this.idLow = 0;
-    this.parentHigh = 0;
-    this.parentLow = 0;
-    this.startMillis = 0;
-    this.startNanos = 0;
-    this.statusCode = StatusCode.UNSET;
-    this.statusMessage = "";
-    this.attributes = [];
-    this.events = null;
-    this.extras = null;
-  }
-}
-
 /** `Ok` is final, `Unset` changes nothing, and a message is kept with an error only. */
 function setStatus(span, code, message) {
   if (span.statusCode === StatusCode.OK || code === StatusCode.UNSET) return;
@@ -666,27 +651,44 @@ function addEvent(span, clock, name, attributes) {
   else span.events.push(millis, clock.nanos, name, attributes);
 }
 
-/** One step of a workflow, or a plain span. After its end nothing that is said to it counts. */
+/**
+ * One step of a workflow, or a plain span. After its end nothing that is said to it counts.
+ *
+ * The fields are for the writer. They are no private ones and there is no second object for them: a span costs what its
+ * allocations cost.
+ */
 export class Node {
-  #loom;
-  #span;
-  #open = true;
-
-  constructor(loom, span) {
-    this.#loom = loom;
-    this.#span = span;
+  constructor(loom, trace, name, spanKind) {
+    this.loom = loom;
+    this.trace = trace;
+    this.name = name;
+    this.kind = "";
+    this.spanKind = spanKind;
+    this.hostFlags = 0;
+    this.idHigh = 0;
+    this.idLow = 0;
+    this.parentHigh = 0;
+    this.parentLow = 0;
+    this.startMillis = 0;
+    this.startNanos = 0;
+    this.statusCode = StatusCode.UNSET;
+    this.statusMessage = "";
+    this.attributes = [];
+    this.events = null;
+    this.extras = null;
+    this.isOpen = true;
   }
 
   node(name, about) {
-    return this.#loom.child(this.#span, name, HostFlag.NODE, about);
+    return this.loom.child(this, name, HostFlag.NODE, about);
   }
 
   span(name, about) {
-    return this.#loom.child(this.#span, name, 0, about);
+    return this.loom.child(this, name, 0, about);
   }
 
   attribute(key, value) {
-    if (this.#open) this.#span.attributes.push(key, value);
+    if (this.isOpen) this.attributes.push(key, value);
     return this;
   }
 
@@ -703,12 +705,12 @@ export class Node {
   }
 
   #extra(extra) {
-    if (this.#open) (this.#span.extras ??= []).push(extra);
+    if (this.isOpen) (this.extras ??= []).push(extra);
     return this;
   }
 
   event(name, attributes) {
-    if (this.#open) addEvent(this.#span, this.#loom.clock, name, attributes);
+    if (this.isOpen) addEvent(this, this.loom.clock, name, attributes);
     return this;
   }
 
@@ -734,7 +736,7 @@ export class Node {
   }
 
   firstFrame() {
-    if (this.#open) addFirstFrame(this.#span, this.#loom.clock);
+    if (this.isOpen) addFirstFrame(this, this.loom.clock);
     return this;
   }
 
@@ -743,7 +745,7 @@ export class Node {
   }
 
   status(code, message = "") {
-    if (this.#open) setStatus(this.#span, code, message);
+    if (this.isOpen) setStatus(this, code, message);
     return this;
   }
 
@@ -752,18 +754,18 @@ export class Node {
   }
 
   end() {
-    if (!this.#open) return;
-    this.#open = false;
-    const clock = this.#loom.clock;
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    const clock = this.loom.clock;
     const millis = clock.now();
-    this.#loom.ended(this.#span, RecordKind.FINISHED, millis, clock.nanos);
+    this.loom.ended(this, RecordKind.FINISHED, millis, clock.nanos);
   }
 
   /** Ends it at this time: milliseconds, and nanoseconds behind them. */
   endAt(millis, nanos = 0) {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#loom.ended(this.#span, RecordKind.FINISHED, millis, nanos);
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.loom.ended(this, RecordKind.FINISHED, millis, nanos);
   }
 }
 
@@ -872,7 +874,7 @@ export class Loom {
     const span = this.#root(name, about, false);
     if (span === null) return UNRECORDED;
     if (this.#live) this.#write(span, RecordKind.STARTED, 0, 0);
-    return new Node(this, span);
+    return span;
   }
 
   /** A span at the top of what is recorded here; null where the parent's program did not record. */
@@ -899,7 +901,7 @@ export class Loom {
       if (drawsUnsampled) ids.drawId();
       return null;
     }
-    const span = new SpanData(trace, name, spanKind);
+    const span = new Node(this, trace, name, spanKind);
     span.kind = kind;
     ids.drawId();
     span.idHigh = ids.high;
@@ -911,7 +913,7 @@ export class Loom {
 
   /** A node (or, without flags, a plain span) below another one. */
   child(parent, name, hostFlags, about) {
-    const span = new SpanData(parent.trace, name, SpanKind.INTERNAL);
+    const span = new Node(this, parent.trace, name, SpanKind.INTERNAL);
     const ids = this.#ids;
     span.hostFlags = hostFlags;
     span.parentHigh = parent.idHigh;
@@ -928,7 +930,7 @@ export class Loom {
       this.#start(span, about.start);
     }
     if (this.#live) this.#write(span, RecordKind.STARTED, 0, 0);
-    return new Node(this, span);
+    return span;
   }
 
   #start(span, start) {
