@@ -407,7 +407,9 @@ impl Node {
     /// Ends the node now.
     #[inline]
     pub fn end(mut self) {
-        self.finish(None);
+        if self.is_recording() {
+            self.finish(None);
+        }
     }
 
     /// Ends the node at this time, in nanoseconds since 1970.
@@ -415,7 +417,6 @@ impl Node {
         self.finish(Some(unix_nanos));
     }
 
-    #[inline]
     fn finish(&mut self, end: Option<u64>) {
         if let Inside::Recorded(live) =
             std::mem::replace(&mut self.inside, Inside::PassedOn(TraceState::EMPTY))
