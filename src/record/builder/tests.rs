@@ -1,7 +1,8 @@
 use super::*;
 use crate::otlp::any::AnyView;
 use crate::otlp::span::SpanView;
-use crate::record::{Record, Records};
+use crate::record::envelope::flags;
+use crate::record::{Record, RecordKind, Records};
 use crate::value::Value;
 
 fn start(name: &str) -> SpanStart<'_> {
