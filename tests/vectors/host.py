@@ -6,8 +6,10 @@ given to the module, which needs one call. So recording needs no wasm at all, an
 
 import importlib.util
 import marshal
+import operator
 import os
 import pathlib
+import struct
 import time
 from collections.abc import Mapping
 
@@ -44,7 +46,7 @@ _OPENED = layout.RecordKind.WORKFLOW_OPENED
 _STARTED = layout.RecordKind.STARTED
 _INTERNAL = SpanKind.INTERNAL << 8
 _NO_SPAN = bytes(8)
-_NO_TRACE = bytes(16)
+_new = object.__new__
 
 
 class ManualClock:
@@ -234,31 +236,35 @@ class _Trace:
 class Node:
     """One step of a workflow, or a plain span. After its end nothing that is said to it counts."""
 
+    # `_head` is the kind of span and its flags as the module wants them; negative once the span has ended.
     __slots__ = (
         "_loom", "_trace", "_name", "_kind", "_head", "_id", "_parent", "_start", "_attributes", "_events", "_extras",
-        "_status", "_message", "_ended",
+        "_status", "_message",
     )
 
-    def __init__(self, loom, trace, name, kind, head, span_id, parent, start):
-        self._loom = loom
-        self._trace = trace
-        self._name = name
-        self._kind = kind
-        self._head = head
-        self._id = span_id
-        self._parent = parent
-        self._start = start
-        self._attributes = {}
-        self._events = None
-        self._extras = None
-        self._status = 0
-        self._ended = False
-
     def node(self, name, kind=None, span_kind=SpanKind.INTERNAL, start=None):
-        return self._loom._child(self, name, kind, span_kind << 8 | _NODE, start)
+        return self._child(name, kind, span_kind << 8 | _NODE, start)
 
     def span(self, name, kind=None, span_kind=SpanKind.INTERNAL, start=None):
-        return self._loom._child(self, name, kind, span_kind << 8, start)
+        return self._child(name, kind, span_kind << 8, start)
+
+    def _child(self, name, kind, head, start):
+        loom = self._loom
+        child = _new(Node)
+        child._loom = loom
+        child._trace = self._trace
+        child._name = name
+        child._kind = kind
+        child._head = head
+        child._id = next(loom._ids, None) or loom._refill()
+        child._parent = self._id
+        child._attributes = {}
+        child._events = child._extras = None
+        child._status = 0
+        child._start = loom._now() if start is None else start
+        if loom._live:
+            loom._announce(child, _STARTED)
+        return child
 
     def attribute(self, key, value):
         self._attributes[key] = value
@@ -325,30 +331,29 @@ class Node:
 
     def end(self, at=None):
         """Ends it now, or at a time in nanoseconds since 1970."""
-        self._end(_FINISHED, at)
-
-    def _end(self, kind, at):
-        if self._ended:
+        head = self._head
+        if head < 0:
             return
-        self._ended = True
+        self._head = -1
         loom = self._loom
         spans = loom._spans
-        spans.append(self._tuple(kind, loom._now() if at is None else at))
+        spans.append(self._tuple(self._ends_as | head, loom._now() if at is None else at))
         # What is said from now on goes nowhere: what was handed over is not shared any more.
         self._attributes = {}
         self._events = self._extras = None
         if len(spans) >= BATCH:
             loom.flush()
 
-    def _tuple(self, kind, end):
+    _ends_as = _FINISHED
+
+    def _tuple(self, head, end):
         status = self._status
         if status == _ERROR and self._message:
             self._extra((_Item.STATUS_MESSAGE, self._message))
         trace = self._trace
         return (
-            kind | self._head | status << 16 | trace.flags, self._name, trace.trace_id, self._id, self._parent,
-            trace.workflow, self._start, end, self._kind, trace.state, trace.identity,
-            self._attributes, self._events, self._extras,
+            head | status << 16 | trace.flags, self._name, trace.trace_id, self._id, self._parent, trace.workflow,
+            self._start, end, self._kind, trace.state, trace.identity, self._attributes, self._events, self._extras,
         )
 
 
@@ -356,6 +361,7 @@ class Workflow(Node):
     """One run of a workflow: the root of a tree."""
 
     __slots__ = ()
+    _ends_as = _CLOSED
 
     def question(self, text):
         return self.attribute(Key.QUESTION, text)
@@ -370,9 +376,6 @@ class Workflow(Node):
         """A number of the program's own, 0 for success, and what it means."""
         self.attribute(Key.STATUS_CODE, code)
         return Node.status(self, _OK if code == 0 else _ERROR, message)
-
-    def end(self, at=None):
-        self._end(_CLOSED, at)
 
 
 class _Unrecorded:
@@ -399,29 +402,16 @@ class Loom:
         self._entropy = entropy
         self._live = live
         self._spans = []
-        self._pool = b""
-        self._used = 0
+        self._ids = iter(())
+
+    def _refill(self):
+        """The first id of a new pool: a call of the system costs ten times as much as an id out of a pool."""
+        words = map(operator.itemgetter(0), struct.iter_unpack("8s", self._entropy(_POOL)))
+        self._ids = filter(_NO_SPAN.__ne__, words)
+        return self._new_id()
 
     def _new_id(self):
-        """A span id from a pool: a call of the system costs ten times as much."""
-        start = self._used
-        if start >= len(self._pool):
-            self._pool = self._entropy(_POOL)
-            start = 0
-        self._used = start + 8
-        drawn = self._pool[start : start + 8]
-        return drawn if drawn != _NO_SPAN else self._new_id()
-
-    def _new_trace_id(self):
-        halves = b""
-        while len(halves) < 16:
-            start = self._used
-            if start >= len(self._pool):
-                self._pool = self._entropy(_POOL)
-                start = 0
-            self._used = start + 8
-            halves += self._pool[start : start + 8]
-        return halves if halves != _NO_TRACE else self._new_trace_id()
+        return next(self._ids, None) or self._refill()
 
     def workflow(self, name, *, sid="", app="", user="", chat="", question="", parent=None, start=None):
         found = self._root(parent, True)
@@ -434,7 +424,7 @@ class Loom:
         head = _INTERNAL
         if parent is not None and parent["is_remote"]:
             head |= layout.HostFlag.PARENT_IS_REMOTE << 32
-        run = Workflow(self, trace, name, None, head, span_id, parent_id, self._now() if start is None else start)
+        run = self._first(_new(Workflow), trace, name, None, head, span_id, parent_id, start)
         if question:
             run._attributes[Key.QUESTION] = question
         if self._live:
@@ -447,8 +437,7 @@ class Loom:
         if found is None:
             return _UNRECORDED
         trace, parent_id, span_id = found
-        start = self._now() if start is None else start
-        span = Node(self, trace, name, kind, span_kind << 8, span_id, parent_id, start)
+        span = self._first(_new(Node), trace, name, kind, span_kind << 8, span_id, parent_id, start)
         if self._live:
             self._announce(span, _STARTED)
         return span
@@ -456,7 +445,7 @@ class Loom:
     def _root(self, parent, is_workflow):
         """Trace, parent's id and own id of a span at the top; `None` where the parent's program did not record."""
         if parent is None:
-            return _Trace(self._new_trace_id(), 1, None), None, self._new_id()
+            return _Trace(self._new_id() + self._new_id(), 1, None), None, self._new_id()
         if not parent["flags"] & 1:
             if is_workflow:
                 self._new_id()
@@ -466,25 +455,23 @@ class Loom:
         trace = _Trace(parent["trace_id"], parent["flags"] & 2 | 1, state)
         return trace, parent["span_id"], self._new_id()
 
-    def _child(self, parent, name, kind, head, start):
-        pool_at = self._used
-        pool = self._pool
-        if pool_at < len(pool):
-            self._used = pool_at + 8
-            span_id = pool[pool_at : pool_at + 8]
-            if span_id == _NO_SPAN:
-                span_id = self._new_id()
-        else:
-            span_id = self._new_id()
-        start = self._now() if start is None else start
-        node = Node(self, parent._trace, name, kind, head, span_id, parent._id, start)
-        if self._live:
-            self._announce(node, _STARTED)
-        return node
+    def _first(self, made, trace, name, kind, head, span_id, parent_id, start):
+        made._loom = self
+        made._trace = trace
+        made._name = name
+        made._kind = kind
+        made._head = head
+        made._id = span_id
+        made._parent = parent_id
+        made._attributes = {}
+        made._events = made._extras = None
+        made._status = 0
+        made._start = self._now() if start is None else start
+        return made
 
     def _announce(self, span, kind):
         """Tells of a span that has begun."""
-        told = span._tuple(kind, 0)
+        told = span._tuple(kind | span._head, 0)
         # The attributes go on growing; what is told now is what there is now.
         at = layout.Layout.TUPLE_LEN - 3
         self._spans.append((*told[:at], dict(told[at]), *told[at + 1 :]))
