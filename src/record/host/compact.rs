@@ -102,6 +102,24 @@ impl<'a> Reader<'a> {
         Ok(nanos(millis, self.rest.u32()?))
     }
 
+    /// The text that comes next as a value of its own; `None`, and nothing is taken, where another type of value comes.
+    #[inline]
+    fn plain_text(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+        let bytes = match self.rest.rest.split_first() {
+            Some((&value::SHORT_TEXT, tail)) => {
+                self.rest.rest = tail;
+                let length = self.rest.u8()?;
+                self.rest.take(length.into())?
+            }
+            Some((&value::TEXT, tail)) => {
+                self.rest.rest = tail;
+                self.rest.long_slice()?
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(text(bytes, &mut self.repaired)))
+    }
+
     /// The value that comes next: a scalar as it is, of a container the bytes.
     #[inline]
     fn value(&mut self) -> Result<Found<'a>, Malformed> {
@@ -297,6 +315,11 @@ fn one_item<'a>(
     match reader.rest.u8()? {
         item::ATTRIBUTE => {
             let name = reader.name()?;
+            // What nearly all attributes are goes the short way.
+            if let Some(text) = reader.plain_text()? {
+                builder.attribute(&name, &*text);
+                return Ok(());
+            }
             let found = reader.value()?;
             match found.scalar() {
                 Some(scalar) => builder.attribute(&name, scalar),

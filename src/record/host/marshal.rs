@@ -106,6 +106,16 @@ impl<'a> Reader<'a> {
     /// A number of nanoseconds or tokens; what is negative counts as none.
     #[inline]
     fn count(&mut self) -> Result<u64, Malformed> {
+        // A time in nanoseconds has five digits of 15 bits.
+        if let Some((&[b'l', 5, 0, 0, 0, a0, a1, b0, b1, c0, c1, d0, d1, e0, e1], tail)) =
+            self.rest.rest.split_first_chunk()
+            && e0 < 16
+            && e1 == 0
+        {
+            self.rest.rest = tail;
+            let digits = [[a0, a1], [b0, b1], [c0, c1], [d0, d1], [e0, e1]].map(u16::from_le_bytes);
+            return Ok(digits.iter().rev().fold(0, |number, digit| number << 15 | u64::from(digit & 0x7fff)));
+        }
         Ok(match self.value()? {
             Found::Int(number) => u64::try_from(number).unwrap_or(0),
             Found::Large(_, negative) => {
@@ -122,9 +132,21 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// The text that comes next, where it is of the type that Python writes all texts as.
+    #[inline]
+    fn plain_text(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+        let Some((b'u', tail)) = self.rest.rest.split_first() else { return Ok(None) };
+        self.rest.rest = tail;
+        let bytes = self.rest.long_slice()?;
+        Ok(Some(text(bytes, &mut self.repaired)))
+    }
+
     /// A text; `None` counts as an empty one.
     #[inline]
     fn text(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        if let Some(text) = self.plain_text()? {
+            return Ok(text);
+        }
         match self.value()? {
             Found::Text(bytes) => Ok(text(bytes, &mut self.repaired)),
             Found::None => Ok(Cow::Borrowed("")),
@@ -135,6 +157,14 @@ impl<'a> Reader<'a> {
     /// The bytes of an id; `None` and no bytes are no id.
     #[inline]
     fn id<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        if let Some((b's', tail)) = self.rest.rest.split_first() {
+            let mut rest = Cursor { rest: tail };
+            if rest.u32()? as usize == N {
+                let id = rest.array()?;
+                self.rest = rest;
+                return Ok(id);
+            }
+        }
         match self.value()? {
             Found::Bytes([]) => Ok([0; N]),
             Found::Bytes(bytes) => bytes.try_into().map_err(|_| Malformed),
@@ -146,6 +176,9 @@ impl<'a> Reader<'a> {
     /// The key that comes next in a map, as text; `None` at its end. Keys that are no texts are written as such.
     #[inline]
     fn key(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+        if let Some(text) = self.plain_text()? {
+            return Ok(Some(text));
+        }
         Ok(Some(match self.value()? {
             Found::End => return Ok(None),
             Found::Text(bytes) => text(bytes, &mut self.repaired),
@@ -247,19 +280,24 @@ impl ValueSink for Nobody {
     fn end_map(&mut self) {}
 }
 
+/// Digits of 15 bits as a number: five of them are a time in nanoseconds, so they are put together in 64 bits.
+#[inline]
 fn whole_number(digits: &[u8], negative: bool) -> Found<'_> {
-    let mut number: i128 = 0;
-    for (index, digit) in digits.chunks_exact(2).enumerate() {
-        let digit = digit.try_into().map_or(0, u16::from_le_bytes);
-        if index >= 5 && digit > 0 {
+    let (mut magnitude, mut shift) = (0_u64, 0_u32);
+    for digit in digits.chunks_exact(2) {
+        let digit = digit.try_into().map_or(0, |digit| u64::from(u16::from_le_bytes(digit) & 0x7fff));
+        if shift < 60 || (shift == 60 && digit < 16) {
+            magnitude |= digit << shift;
+        } else if digit > 0 {
             return Found::Large(digits, negative);
         }
-        if index < 5 {
-            number |= i128::from(digit & 0x7fff) << (15 * index);
-        }
+        shift = shift.saturating_add(15);
     }
-    let number = if negative { -number } else { number };
-    i64::try_from(number).map_or(Found::Large(digits, negative), Found::Int)
+    match i64::try_from(magnitude) {
+        Ok(number) => Found::Int(if negative { -number } else { number }),
+        Err(_) if negative && magnitude == i64::MIN.unsigned_abs() => Found::Int(i64::MIN),
+        Err(_) => Found::Large(digits, negative),
+    }
 }
 
 /// The decimal digits of a whole number that is given in digits of 15 bits.
@@ -387,6 +425,11 @@ fn tell_taken(mut taken: Reader<'_>, repaired: &mut u64, sink: &mut dyn ValueSin
 
 fn attributes(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), Malformed> {
     each_entry(reader, |reader, name| {
+        // What nearly all attributes are goes the short way.
+        if let Some(text) = reader.plain_text()? {
+            builder.attribute(name, &*text);
+            return Ok(());
+        }
         match scalar(reader)? {
             Some(ScalarOrText::Scalar(value)) => builder.attribute(name, value),
             Some(ScalarOrText::Text(text)) => builder.attribute(name, &*text),
