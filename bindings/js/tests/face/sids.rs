@@ -50,7 +50,7 @@ fn constructors_and_parsers_throw_typed_errors() {
         ("Sid.parse('?')", "SidError: no SID: '@' expected"),
         ("Sid.parse(undefined)", "SidError: no SID: '@' expected"),
         ("NodeLog.fromJson('[]')", "LogError: field node log: expected an object"),
-        ("NodeTraceLog.fromOtlp('{\"resourceSpans\":1}')", "OtlpError: resourceSpans at byte 17: expected"),
+        ("NodeTraceLog.fromOtlp('{\"resourceSpans\":1}')", "OtlpError: $.resourceSpans at byte 17: expected"),
         ("NodeTraceLog.fromOtlp(new Uint8Array([255]))", "OtlpError: "),
         ("new NodeTraceLog().toOtlp({ traceId: 'x' })", "OtlpError: "),
         ("Context.root({ traceId: 'x' })", "ContextError: "),
