@@ -259,7 +259,7 @@ impl Player {
             .entropy(SeededEntropy::new(7))
             .limits(setting.limits)
             .live_view(setting.live_view)
-            .sampler(setting.head.clone());
+            .sampler(setting.head);
         if let Some(share) = setting.tail {
             builder = builder.tail(TailRules::new().otherwise(share).build());
         }
