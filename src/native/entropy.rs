@@ -65,24 +65,17 @@ impl IdSource {
     /// A new span id.
     #[inline]
     pub(super) fn span_id(&self) -> SpanId {
-        loop {
-            let id = SpanId::from_u64(self.next_u64());
-            if id.is_valid() {
-                return id;
-            }
-        }
+        let id = SpanId::from_u64(self.next_u64());
+        // Zeros are no id. A source that gives nothing else must not hold the program up.
+        if id.is_valid() { id } else { SpanId::from_u64(system_u64() | 1) }
     }
 
     /// A new trace id: two numbers, the most significant first.
     #[inline]
     pub(super) fn trace_id(&self) -> TraceId {
-        loop {
-            let high = self.next_u64();
-            let id = TraceId::from_halves(high, self.next_u64());
-            if id.is_valid() {
-                return id;
-            }
-        }
+        let high = self.next_u64();
+        let id = TraceId::from_halves(high, self.next_u64());
+        if id.is_valid() { id } else { TraceId::from_halves(system_u64(), system_u64() | 1) }
     }
 }
 
