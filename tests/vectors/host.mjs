@@ -115,16 +115,6 @@ class IdPool {
 
 const hasOwn = Object.hasOwn;
 
-/** Calls `each(key, value)` for the entries of a Map, of pairs, or of a plain object; gives their number. */
-function countEntries(entries) {
-  if (entries === undefined || entries === null) return 0;
-  if (entries instanceof Map) return entries.size;
-  if (Array.isArray(entries)) return entries.length;
-  let count = 0;
-  for (const key in entries) if (hasOwn(entries, key)) count += 1;
-  return count;
-}
-
 /** Writes entries of the compact layout one behind the other. */
 export class CompactWriter {
   #names = new Map();
@@ -248,8 +238,19 @@ export class CompactWriter {
     } else if (typeof value === "boolean") {
       this.#byte(value ? ValueType.TRUE : ValueType.FALSE);
     } else {
-      this.#values = 0;
+      this.#foreign(value);
+    }
+  }
+
+  /** Objects of the program may do anything when they are looked at; tracing does not: such a value becomes null. */
+  #foreign(value) {
+    const start = this.#at;
+    this.#values = 0;
+    try {
       this.#other(value, 0);
+    } catch {
+      this.#at = start;
+      this.#byte(ValueType.NULL);
     }
   }
 
@@ -314,8 +315,9 @@ export class CompactWriter {
     if (value instanceof Uint8Array) return this.#byteString(value);
     if (value instanceof Date) return this.#string(Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString());
     if (Array.isArray(value)) {
-      this.#container(ValueType.ARRAY, value.length);
-      for (let at = 0; at < value.length; at += 1) this.#other(value[at], depth + 1);
+      const length = Math.min(value.length, MOST_VALUES);
+      this.#container(ValueType.ARRAY, length);
+      for (let at = 0; at < length; at += 1) this.#other(value[at], depth + 1);
       return undefined;
     }
     return this.#map(value, depth);
@@ -335,15 +337,17 @@ export class CompactWriter {
   }
 
   #map(entries, depth) {
-    const isMap = entries instanceof Map;
-    this.#container(ValueType.MAP, isMap ? entries.size : countEntries(entries));
+    const place = this.#at + 1;
+    let count = 0;
+    this.#container(ValueType.MAP, 0);
     const each = (key, value) => {
-      this.#reserve(8);
+      count += 1;
       this.#inlineName(String(key));
       this.#other(value, depth + 1);
     };
-    if (isMap) for (const [key, value] of entries) each(key, value);
+    if (entries instanceof Map) for (const [key, value] of entries) each(key, value);
     else for (const key in entries) if (hasOwn(entries, key)) each(key, entries[key]);
+    this.#view.setUint32(place, count, true);
   }
 
   /** A key inside a value: such keys may be data, so they are not interned. */
