@@ -366,3 +366,19 @@ fn b23_odd_reports_of_tokens() {
     // A parent whose number is capped cannot be told from one that reports its own, and is added: nothing wraps.
     assert_eq!((of("sums up").usage().prompt, tree.usage().prompt), (most, u64::MAX));
 }
+
+#[test]
+fn the_page_names_tests_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = include_str!("../docs/bad-input.md");
+    let named: Vec<(&str, &str)> = page.split('`').filter_map(|code| code.split_once(".rs::")).collect();
+    assert!(named.len() > 50, "{}", named.len());
+    for (file, test) in named {
+        let code = std::fs::read_to_string(root.join(format!("{file}.rs"))).expect(file);
+        assert!(code.contains(&format!("fn {test}(")), "{file}.rs has no {test}");
+    }
+    let rows: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| B")?.split_once(' ')).map(|row| row.0).collect();
+    let expected: Vec<String> = (1..=23).filter(|row| *row != 18).map(|row| format!("{row:02}")).collect();
+    assert_eq!(rows, expected);
+}

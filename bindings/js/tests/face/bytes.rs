@@ -3,9 +3,18 @@
 use sha2::{Digest, Sha256};
 
 const CASES: [(&str, &str); 3] = [
-    (include_str!("../../../../tests/golden/astron/error_node.json"), "d5b21117443e1df08e082c66e0db7dac266b41f56c862104a05fb6bb1d720b65"),
-    (include_str!("../../../../tests/golden/astron/llm_usage.json"), "f61bbbbd4b23af2432d54a320dfcb91b24507df2c062be10da6aaabf96bb7a5c"),
-    (include_str!("../../../../tests/golden/astron/random_3.json"), "58ade205e5c058501c5fc7ec54b1889081442cd2abd074a120da2a713015c3eb"),
+    (
+        include_str!("../../../../tests/golden/astron/error_node.json"),
+        "d5b21117443e1df08e082c66e0db7dac266b41f56c862104a05fb6bb1d720b65",
+    ),
+    (
+        include_str!("../../../../tests/golden/astron/llm_usage.json"),
+        "f61bbbbd4b23af2432d54a320dfcb91b24507df2c062be10da6aaabf96bb7a5c",
+    ),
+    (
+        include_str!("../../../../tests/golden/astron/random_3.json"),
+        "58ade205e5c058501c5fc7ec54b1889081442cd2abd074a120da2a713015c3eb",
+    ),
 ];
 
 /// The log that a golden case prints.

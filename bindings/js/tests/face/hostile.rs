@@ -185,7 +185,10 @@ fn a_freed_handle_is_refused_and_harms_nobody() {
         const { trace: nodes } = trace.toObject();
         return JSON.stringify([thrown, nodes.length, nodes[0].node_id, nodes[0].next_log_ids, nodes[100].node_id]);
     ");
-    assert_eq!(found.as_string().unwrap(), r#"[["Error","Error","Error","Error"],101,"kept",["still here"],"n99"]"#);
+    assert_eq!(
+        found.as_string().unwrap(),
+        r#"[["Error","Error","Error","Error"],101,"kept",["still here"],"n99"]"#
+    );
 }
 
 #[wasm_bindgen_test]
