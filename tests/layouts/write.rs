@@ -6,6 +6,9 @@ use spanloom::record::{Section, SpanBuilder, SpanRole, SpanStart};
 use spanloom::value::Value;
 use spanloom::{SpanId, TraceId, Usage, UsageMode};
 
+/// Time, name and attributes.
+pub type Event = (u64, String, Vec<(String, Value)>);
+
 /// What a span says.
 #[derive(Debug, Clone, Default)]
 pub struct Spec {
@@ -20,7 +23,7 @@ pub struct Spec {
     /// Is a workflow, is a node, has a remote parent, has extras.
     pub switches: [bool; 4],
     pub attributes: Vec<(String, Value)>,
-    pub events: Vec<(u64, String, Vec<(String, Value)>)>,
+    pub events: Vec<Event>,
     pub input: Vec<(String, Value)>,
     pub link: Vec<(String, Value)>,
     pub usage: (u8, [u32; 7]),

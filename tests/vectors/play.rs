@@ -170,7 +170,9 @@ fn on_workflow(run: &Workflow, verb: &str, op: &Json) {
             let value = value(&op[3]);
             run.attribute(&text(&op[2]), borrowed(&value));
         }
-        "event" => with_pairs(&op[3], |pairs| drop(run.event(&text(&op[2]), pairs))),
+        "event" => with_pairs(&op[3], |pairs| {
+            let _ = run.event(&text(&op[2]), pairs);
+        }),
         "status" => drop(run.status(op[2].as_i64().unwrap(), &text(&op[3]))),
         "first_frame" => drop(run.first_frame()),
         "end" => run.end(),
@@ -192,7 +194,9 @@ fn on_node(node: &mut Node, verb: &str, op: &Json) {
                 _ => node.config(&name, value),
             };
         }
-        "event" => with_pairs(&op[3], |pairs| drop(node.event(&name, pairs))),
+        "event" => with_pairs(&op[3], |pairs| {
+            let _ = node.event(&name, pairs);
+        }),
         "info" => drop(node.info(&name)),
         "error" => drop(node.error(&name)),
         "exception" => drop(node.exception(&name, &text(&op[3]))),
@@ -224,7 +228,9 @@ fn on_node(node: &mut Node, verb: &str, op: &Json) {
                 mode,
             });
         }
-        "link" => with_pairs(&op[3], |pairs| drop(node.link(&context(&op[2]).span.unwrap(), pairs))),
+        "link" => with_pairs(&op[3], |pairs| {
+            let _ = node.link(&context(&op[2]).span.unwrap(), pairs);
+        }),
         other => panic!("a node cannot {other}"),
     }
 }

@@ -31,7 +31,7 @@ pub unsafe extern "C" fn free(block: *mut u8, len: usize) {
 /// The slice is used while one exported call runs: the host does not write then, and nothing else of the module lies in
 /// a block that [`alloc`] gave away.
 pub fn slice<'a>(start: *const u8, len: usize) -> &'a [u8] {
-    if start.is_null() || !start.addr().checked_add(len).is_some_and(|end| end <= memory_size()) {
+    if start.is_null() || start.addr().checked_add(len).is_none_or(|end| end > memory_size()) {
         return &[];
     }
     // SAFETY: the range lies in the memory (natively: the caller vouches for it) and is not written to meanwhile.
