@@ -140,6 +140,22 @@ pub(super) fn put_told(
     bounds: Bounds,
     tell: impl FnOnce(&mut dyn ValueSink),
 ) -> u32 {
+    let mut tell = Some(tell);
+    put_told_by(out, number, name, bounds, &mut |sink| {
+        if let Some(tell) = tell.take() {
+            tell(sink);
+        }
+    })
+}
+
+/// As [`put_told`], once for all kinds of `tell`: in the modules each copy would be paid for.
+fn put_told_by(
+    out: &mut Vec<u8>,
+    number: u32,
+    name: &str,
+    bounds: Bounds,
+    tell: &mut dyn FnMut(&mut dyn ValueSink),
+) -> u32 {
     let pair = open_message(out, number);
     put_bytes_field(out, 1, name.as_bytes());
     let value = open_message(out, 2);
