@@ -13,7 +13,7 @@ use crate::id::{SpanId, TraceId};
 use crate::otlp::span::StatusCode;
 use crate::record::layout::{TUPLE_LEN, host_flag, item};
 use crate::record::{Identity, Nested, Section, SpanBuilder, SpanStart};
-use crate::value::{ValueRef, ValueSink};
+use crate::value::{ValueRef, ValueSink, decimal};
 
 /// Whole numbers of more bits than this are told as a note of their size: Python itself refuses to print longer ones.
 const MAX_DIGITS: usize = 1000;
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
         Ok(Some(match self.value()? {
             Found::End => return Ok(None),
             Found::Text(bytes) => text(bytes, &mut self.repaired),
-            Found::Int(number) => Cow::Owned(number.to_string()),
+            Found::Int(number) => Cow::Owned(digits(number)),
             Found::Bool(true) => Cow::Borrowed("true"),
             Found::Bool(false) => Cow::Borrowed("false"),
             Found::None => Cow::Borrowed("null"),
@@ -301,6 +301,12 @@ fn whole_number(digits: &[u8], negative: bool) -> Found<'_> {
     }
 }
 
+/// The decimal digits of a whole number.
+fn digits(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    [sign, decimal(number.unsigned_abs(), &mut [0; 20])].concat()
+}
+
 /// The decimal digits of a whole number that is given in digits of 15 bits.
 #[cold]
 fn large(digits: &[u8], negative: bool) -> String {
@@ -308,7 +314,7 @@ fn large(digits: &[u8], negative: bool) -> String {
         digits.chunks_exact(2).map(|digit| digit.try_into().map_or(0, u16::from_le_bytes).into()).collect();
     if number.len() > MAX_DIGITS {
         let bits = number.len() * 15;
-        return ["[integer of about ", &bits.to_string(), " bits]"].concat();
+        return ["[integer of about ", decimal(bits as u64, &mut [0; 20]), " bits]"].concat();
     }
     let mut text = Vec::new();
     while number.iter().any(|digit| *digit > 0) {
@@ -411,17 +417,18 @@ enum ScalarOrText<'a> {
 }
 
 /// Takes the value that comes next as one that can be told later: its bytes.
-fn told_later<'a>(reader: &mut Reader<'a>) -> Result<Reader<'a>, Malformed> {
+fn told_later<'a>(reader: &mut Reader<'a>) -> Result<Cursor<'a>, Malformed> {
     let whole = reader.rest.rest;
     reader.skip()?;
     let length = whole.len() - reader.rest.rest.len();
-    Ok(Reader { rest: Cursor { rest: whole.get(..length).ok_or(Malformed)? }, repaired: 0 })
+    Ok(Cursor { rest: whole.get(..length).ok_or(Malformed)? })
 }
 
 /// Tells a value that has been gone past before: it does not fail half-way.
-fn tell_taken(mut taken: Reader<'_>, repaired: &mut u64, sink: &mut dyn ValueSink) {
-    let _ = taken.tell(sink);
-    *repaired += taken.repaired;
+fn tell_taken(taken: Cursor<'_>, repaired: &mut u64, sink: &mut dyn ValueSink) {
+    let mut reader = Reader { rest: taken, repaired: 0 };
+    let _ = reader.tell(sink);
+    *repaired += reader.repaired;
 }
 
 fn attributes(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), Malformed> {
@@ -436,7 +443,7 @@ fn attributes(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), 
             Some(ScalarOrText::Text(text)) => builder.attribute(name, &*text),
             None => {
                 let taken = told_later(reader)?;
-                builder.attribute_told(name, |sink| tell_taken(taken, &mut reader.repaired, sink));
+                builder.attribute_told(name, &mut |sink| tell_taken(taken, &mut reader.repaired, sink));
             }
         }
         Ok(())
@@ -483,7 +490,7 @@ fn nested(mut target: Option<Nested<'_>>, reader: &mut Reader<'_>) -> Result<(),
     each_entry(reader, |reader, name| {
         let taken = told_later(reader)?;
         if let Some(target) = &mut target {
-            target.attribute(name, |sink| tell_taken(taken, &mut reader.repaired, sink));
+            target.attribute(name, &mut |sink| tell_taken(taken, &mut reader.repaired, sink));
         }
         Ok(())
     })?;
@@ -521,7 +528,9 @@ fn items<'a>(builder: &mut SpanBuilder, reader: &mut Reader<'a>) -> Result<Cow<'
                 };
                 each_entry(reader, |reader, name| {
                     let taken = told_later(reader)?;
-                    builder.section_told(section, name, |sink| tell_taken(taken, &mut reader.repaired, sink));
+                    builder.section_told(section, name, &mut |sink| {
+                        tell_taken(taken, &mut reader.repaired, sink)
+                    });
                     Ok(())
                 })?;
             }
