@@ -15,7 +15,7 @@
 
 use super::buffer::{Buffer, SHORT, put_array, put_short};
 use super::envelope::ENVELOPE_LEN;
-use super::keys::{KeyIndex, find_key_value, key_hash};
+use super::keys::{KeyIndex, find_key_value, key_hash, replace_range};
 use super::limits::Limits;
 use super::nested::Nested;
 use super::pairs::{put_attribute, put_told};
@@ -462,7 +462,7 @@ impl SpanBuilder {
         match existing {
             Some(range) => {
                 self.beside = self.beside + self.scratch.len() - range.len();
-                entries.bytes.splice(range, self.scratch.drain(..));
+                replace_range(&mut entries.bytes, range, &self.scratch);
             }
             None => {
                 entries.count += 1;

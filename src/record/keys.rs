@@ -89,6 +89,14 @@ pub(super) fn find_key_value(out: &[u8], from: usize, number: u32, key: &str) ->
     None
 }
 
+/// Puts `new` where `range` stands. `Vec::splice` does the same for any iterator, and would be a good part of the module.
+pub(super) fn replace_range(out: &mut Vec<u8>, range: Range<usize>, new: &[u8]) {
+    let tail = out.get(range.end..).unwrap_or_default().to_vec();
+    out.truncate(range.start);
+    out.extend_from_slice(new);
+    out.extend_from_slice(&tail);
+}
+
 /// A number that differs for most different keys: the length and the first and last eight bytes, mixed.
 #[inline]
 pub(super) fn key_hash(key: &[u8]) -> u32 {

@@ -1,6 +1,6 @@
 //! Events and links while they are written.
 
-use super::keys::find_key_value;
+use super::keys::{find_key_value, replace_range};
 use super::limits::Limits;
 use super::pairs::put_told;
 use crate::otlp::wire::{close_message, put_fixed32_field, put_varint_field};
@@ -41,7 +41,7 @@ impl Nested<'_> {
                 let mut pair = Vec::new();
                 let cut = put_told(&mut pair, self.number, name, self.limits.bounds(room, name), tell);
                 *self.cut = self.cut.saturating_add(cut);
-                self.out.splice(range, pair);
+                replace_range(self.out, range, &pair);
             }
             None => {
                 self.count += 1;

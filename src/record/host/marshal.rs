@@ -303,8 +303,9 @@ fn whole_number(digits: &[u8], negative: bool) -> Found<'_> {
 
 /// The decimal digits of a whole number.
 fn digits(number: i64) -> String {
-    let sign = if number < 0 { "-" } else { "" };
-    [sign, decimal(number.unsigned_abs(), &mut [0; 20])].concat()
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    text.push_str(decimal(number.unsigned_abs(), &mut [0; 20]));
+    text
 }
 
 /// The decimal digits of a whole number that is given in digits of 15 bits.
@@ -314,7 +315,10 @@ fn large(digits: &[u8], negative: bool) -> String {
         digits.chunks_exact(2).map(|digit| digit.try_into().map_or(0, u16::from_le_bytes).into()).collect();
     if number.len() > MAX_DIGITS {
         let bits = number.len() * 15;
-        return ["[integer of about ", decimal(bits as u64, &mut [0; 20]), " bits]"].concat();
+        let mut text = String::from("[integer of about ");
+        text.push_str(decimal(bits as u64, &mut [0; 20]));
+        text.push_str(" bits]");
+        return text;
     }
     let mut text = Vec::new();
     while number.iter().any(|digit| *digit > 0) {
