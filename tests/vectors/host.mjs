@@ -860,7 +860,7 @@ export class Loom {
   }
 
   workflow(name, about = {}) {
-    const { sid = "", app = "", user = "", chat = "", question = "", parent } = about;
+    const { sid = "", app = "", user = "", chat = "", question = "" } = about;
     const span = this.#root(name, about);
     if (span === null) return UNRECORDED;
     const { trace } = span;
@@ -868,7 +868,6 @@ export class Loom {
     trace.workflowLow = span.idLow;
     if (sid !== "" || app !== "" || user !== "" || chat !== "") trace.identity = { sid, app, user, chat };
     if (question !== "") span.attributes.push(Key.QUESTION, question);
-    if (parent?.isRemote) span.hostFlags |= HostFlag.PARENT_IS_REMOTE;
     if (this.#live) this.#write(span, RecordKind.WORKFLOW_OPENED, 0, 0);
     return new Workflow(this, span);
   }
@@ -888,8 +887,7 @@ export class Loom {
     if (parent) {
       [trace.id0, trace.id1, trace.id2, trace.id3] = words(parent.traceId);
       trace.flags = (parent.flags & 2) | 1;
-      // Only workflows hand the state of their trace on.
-      trace.state = drawsUnsampled ? (parent.traceState ?? "") : "";
+      trace.state = parent.traceState ?? "";
     } else {
       do {
         ids.draw();
@@ -911,6 +909,7 @@ export class Loom {
     span.idHigh = ids.high;
     span.idLow = ids.low;
     if (parent) [span.parentHigh, span.parentLow] = words(parent.spanId);
+    if (parent?.isRemote) span.hostFlags |= HostFlag.PARENT_IS_REMOTE;
     this.#start(span, start);
     return span;
   }

@@ -393,6 +393,11 @@ class _Unrecorded:
 _UNRECORDED = _Unrecorded()
 
 
+def _remote(parent):
+    """The host flag of a span whose parent lives in another process."""
+    return layout.HostFlag.PARENT_IS_REMOTE << 32 if parent is not None and parent["is_remote"] else 0
+
+
 class Loom:
     """The handle that a program makes once."""
 
@@ -421,9 +426,7 @@ class Loom:
         trace.workflow = span_id
         if sid or app or user or chat:
             trace.identity = (sid, app, user, chat)
-        head = _INTERNAL
-        if parent is not None and parent["is_remote"]:
-            head |= layout.HostFlag.PARENT_IS_REMOTE << 32
+        head = _INTERNAL | _remote(parent)
         run = self._first(_new(Workflow), trace, name, None, head, span_id, parent_id, start)
         if question:
             run._attributes[Key.QUESTION] = question
@@ -437,7 +440,8 @@ class Loom:
         if found is None:
             return _UNRECORDED
         trace, parent_id, span_id = found
-        span = self._first(_new(Node), trace, name, kind, span_kind << 8, span_id, parent_id, start)
+        head = span_kind << 8 | _remote(parent)
+        span = self._first(_new(Node), trace, name, kind, head, span_id, parent_id, start)
         if self._live:
             self._announce(span, _STARTED)
         return span
@@ -450,9 +454,7 @@ class Loom:
             if is_workflow:
                 self._new_id()
             return None
-        # Only workflows hand the state of their trace on.
-        state = parent["trace_state"] if is_workflow else None
-        trace = _Trace(parent["trace_id"], parent["flags"] & 2 | 1, state)
+        trace = _Trace(parent["trace_id"], parent["flags"] & 2 | 1, parent["trace_state"])
         return trace, parent["span_id"], self._new_id()
 
     def _first(self, made, trace, name, kind, head, span_id, parent_id, start):
