@@ -77,7 +77,7 @@ impl Usage {
     }
 
     /// Number by number, what `merge` makes of both.
-    fn zip(self, other: Self, mode: UsageMode, merge: impl Fn(u64, u64) -> u64) -> Self {
+    fn zip(self, other: Self, mode: UsageMode, merge: fn(u64, u64) -> u64) -> Self {
         let mut numbers = self.numbers();
         for (mine, theirs) in numbers.iter_mut().zip(other.numbers()) {
             *mine = merge(*mine, theirs);

@@ -424,3 +424,31 @@ fn a_parent_without_ids_is_none() {
     });
     assert_eq!(sink.span_count(), 2);
 }
+
+#[test]
+fn the_tail_sampler_sees_what_other_threads_still_hold() {
+    let sink = MemorySink::new();
+    let tail = TailRules::new().keep_errors().otherwise(0.0).build();
+    let loom = Loom::builder().sink(sink.clone()).tail(tail).live_view(true).build();
+    loom.span("this thread's buffer comes first", None).start().end();
+    let run = loom.workflow("w").start();
+    let (failed, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            run.node("fails").start().error("no");
+            failed.store(true, Ordering::Release);
+            while !done.load(Ordering::Acquire) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        while !failed.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        run.end();
+        loom.flush();
+        done.store(true, Ordering::Release);
+    });
+    let text = sink.tree_text(&TextOptions::stable());
+    assert!(text.starts_with("w  workflow") && text.contains("└─ fails  error: no"), "{text}");
+    assert_eq!(loom.ledger().delivered, 2);
+}

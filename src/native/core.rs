@@ -21,6 +21,8 @@ pub(super) struct Core {
     pub(super) random_flag: bool,
     pub(super) disabled: bool,
     pub(super) closed: AtomicBool,
+    /// Whole workflows are decided over.
+    has_tail: bool,
     /// Roots that head sampling left out.
     pub(super) sampled_out: AtomicU64,
     pub(super) misuse: AtomicU64,
@@ -89,6 +91,7 @@ impl Core {
             random_flag: parts.random_flag,
             disabled: parts.disabled,
             closed: AtomicBool::new(false),
+            has_tail: parts.delivery.tail.is_some(),
             sampled_out: AtomicU64::new(0),
             misuse: AtomicU64::new(0),
             totals: Mutex::default(),
@@ -154,15 +157,23 @@ impl Core {
         totals.sink_errors += outcome.sink_errors;
     }
 
+    /// A workflow is about to end. Where it is decided over as a whole, what other threads recorded of it must not come
+    /// behind its end, which may be handed over first.
+    #[inline]
+    pub(super) fn before_close(&self) {
+        if self.has_tail
+            && let Some(mut delivering) = self.enter()
+        {
+            delivering.take_from_all();
+        }
+    }
+
     /// Hands over what every thread recorded and makes the sinks write it out; gives the ledger of before. With `finish`
     /// nothing is waited for any more: what is incomplete goes out as it is.
     pub(super) fn flush(&self, finish: bool) -> Ledger {
         let before = self.ledger();
         let Some(mut delivering) = self.enter() else { return before };
-        let threads: Vec<_> = locked(&self.threads).clone();
-        for buffer in &threads {
-            delivering.take_from(buffer);
-        }
+        delivering.take_from_all();
         delivering.flush(finish);
         before
     }
@@ -209,6 +220,13 @@ struct Delivering<'a> {
 }
 
 impl Delivering<'_> {
+    fn take_from_all(&mut self) {
+        let threads: Vec<_> = locked(&self.core.threads).clone();
+        for buffer in &threads {
+            self.take_from(buffer);
+        }
+    }
+
     fn take_from(&mut self, buffer: &ThreadBuffer) {
         let (bytes, spans) = {
             let mut totals = locked(&self.core.totals);

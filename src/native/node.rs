@@ -391,7 +391,7 @@ impl Node {
             live.builder.open_link(to.trace_id, to.span_id, to.trace_state.as_str(), flags)
         {
             for (name, value) in attributes {
-                link.attribute(name, |sink| value.tell(sink));
+                link.attribute(name, &mut |sink| value.tell(sink));
             }
             link.close();
         }

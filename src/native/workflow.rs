@@ -327,6 +327,7 @@ impl Workflow {
         match live {
             Some(live) => {
                 let end = end.unwrap_or_else(|| live.core.time.unix_nanos());
+                live.core.before_close();
                 end_live(live, end);
             }
             None => self.loom.core().count_misuse(),
@@ -342,6 +343,7 @@ impl Drop for Workflow {
                 live.builder.status(StatusCode::Error, "panic");
             }
             let now = live.core.time.unix_nanos();
+            live.core.before_close();
             end_live(live, now);
         }
     }

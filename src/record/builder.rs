@@ -291,29 +291,34 @@ impl SpanBuilder {
     }
 
     /// Sets an attribute. A second value of the same key takes the place of the first.
-    // What is known where this is called, nearly always the key and the kind of value, is worked out by the compiler.
-    #[inline(always)]
+    // What is known where this is called, nearly always the key and the kind of value, is worked out by the compiler; in the
+    // wasm modules nothing is known, and the copies would only cost their size.
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub fn attribute<'v>(&mut self, name: &str, value: impl Into<ValueRef<'v>>) {
         let hash = key_hash(name.as_bytes());
         match value.into() {
+            #[cfg(not(target_arch = "wasm32"))]
             ValueRef::Str(text) => self.put_text(name, hash, text),
+            #[cfg(not(target_arch = "wasm32"))]
             ValueRef::Int(number) => self.put_int(name, hash, number),
             value => self.put_limited(name, hash, value),
         }
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     #[inline(never)]
     fn put_text(&mut self, name: &str, hash: u32, text: &str) {
         self.put_limited(name, hash, ValueRef::Str(text));
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     #[inline(never)]
     fn put_int(&mut self, name: &str, hash: u32, number: i64) {
         self.put_limited(name, hash, ValueRef::Int(number));
     }
 
     /// Sets an attribute to what `tell` tells.
-    pub fn attribute_told(&mut self, name: &str, tell: impl FnOnce(&mut dyn ValueSink)) {
+    pub fn attribute_told(&mut self, name: &str, tell: &mut dyn FnMut(&mut dyn ValueSink)) {
         let hash = key_hash(name.as_bytes());
         let existing = self.keys.find(self.out.as_slice(), name, hash);
         if existing.is_none() && !self.admits(name) {
@@ -326,7 +331,7 @@ impl SpanBuilder {
         self.place_scratch(existing, hash);
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn put_limited(&mut self, name: &str, hash: u32, value: ValueRef<'_>) {
         if let Some(existing) = self.keys.find(self.out.as_slice(), name, hash) {
             self.replace(existing, name, value);
@@ -376,7 +381,7 @@ impl SpanBuilder {
         self.limits.span_bytes.saturating_sub(used)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn append(&mut self, name: &str, hash: u32, value: ValueRef<'_>) {
         let start = self.out.len();
         let fits = match value {
@@ -407,7 +412,7 @@ impl SpanBuilder {
     fn put_scratch(&mut self, existing: Option<usize>, name: &str, value: ValueRef<'_>) {
         let bounds = self.limits.bounds(self.room_instead_of(existing), name);
         self.scratch.clear();
-        let cut = put_told(&mut self.scratch, field::ATTRIBUTES, name, bounds, |sink| value.tell(sink));
+        let cut = put_told(&mut self.scratch, field::ATTRIBUTES, name, bounds, &mut |sink| value.tell(sink));
         self.cut = self.cut.saturating_add(cut);
     }
 
@@ -429,11 +434,11 @@ impl SpanBuilder {
     /// Adds an entry to the input, output or configuration; a second value of the same key takes the place of the first.
     pub fn section<'v>(&mut self, section: Section, name: &str, value: impl Into<ValueRef<'v>>) {
         let value = value.into();
-        self.section_told(section, name, |sink| value.tell(sink));
+        self.section_told(section, name, &mut |sink| value.tell(sink));
     }
 
     /// As [`Self::section`], with the value that `tell` tells.
-    pub fn section_told(&mut self, section: Section, name: &str, tell: impl FnOnce(&mut dyn ValueSink)) {
+    pub fn section_told(&mut self, section: Section, name: &str, tell: &mut dyn FnMut(&mut dyn ValueSink)) {
         self.has_extras = true;
         let room = self.room();
         let [input, output, config] = &mut self.sections;
@@ -493,7 +498,7 @@ impl SpanBuilder {
     pub fn event(&mut self, time_unix_nano: u64, name: &str, attributes: &[(&str, ValueRef<'_>)]) {
         let Some(mut event) = self.open_event(time_unix_nano, name) else { return };
         for (name, value) in attributes {
-            event.attribute(name, |sink| value.tell(sink));
+            event.attribute(name, &mut |sink| value.tell(sink));
         }
         event.close();
     }

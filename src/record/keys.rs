@@ -80,14 +80,6 @@ fn key_of(pair: &[u8]) -> Option<&[u8]> {
     pair_at(pair, 0).map(|(_, key)| key)
 }
 
-/// Puts other bytes in the place of a range. Rare, so it is small rather than fast.
-pub(super) fn replace_range(bytes: &mut Vec<u8>, range: Range<usize>, by: &[u8]) {
-    let tail = bytes.get(range.end..).unwrap_or_default().to_vec();
-    bytes.truncate(range.start);
-    bytes.extend_from_slice(by);
-    bytes.extend_from_slice(&tail);
-}
-
 /// True where one of these length-delimited fields has this content.
 pub(super) fn has_field(fields: &[u8], content: &[u8]) -> bool {
     let mut start = 0;
@@ -111,6 +103,14 @@ pub(super) fn find_key_value(out: &[u8], from: usize, number: u32, key: &str) ->
         start = end;
     }
     None
+}
+
+/// Puts `new` where `range` stands. `Vec::splice` does the same for any iterator, and would be a good part of the module.
+pub(super) fn replace_range(out: &mut Vec<u8>, range: Range<usize>, new: &[u8]) {
+    let tail = out.get(range.end..).unwrap_or_default().to_vec();
+    out.truncate(range.start);
+    out.extend_from_slice(new);
+    out.extend_from_slice(&tail);
 }
 
 /// A number that differs for most different keys: the length and the first and last eight bytes, mixed.

@@ -62,8 +62,9 @@ impl Limits {
     /// The bounds of the value of this key when `room` bytes are left in its span.
     pub(crate) fn bounds(&self, room: usize, key: &str) -> crate::value::Bounds {
         let room = room.saturating_sub(key.len());
-        // Values that hold no bytes of their own take some, too: up to 16 for an entry of a map in a map.
-        let nodes = u32::try_from(room / 16).unwrap_or(u32::MAX).saturating_add(1);
+        // Values that hold no bytes of their own take some, too: up to 16 for an entry of a map in a map. So many as there are
+        // by default do no harm.
+        let nodes = u32::try_from(room / 16).unwrap_or(u32::MAX).max(10_000);
         crate::value::Bounds {
             depth: self.value_depth,
             nodes: self.value_nodes.min(nodes),

@@ -27,7 +27,7 @@ pub struct Nested<'b> {
 
 impl Nested<'_> {
     /// Adds an attribute; a second value of the same key takes the place of the first.
-    pub fn attribute(&mut self, name: &str, tell: impl FnOnce(&mut dyn ValueSink)) {
+    pub fn attribute(&mut self, name: &str, tell: &mut dyn FnMut(&mut dyn ValueSink)) {
         let existing = find_key_value(self.out, self.attributes, self.number, name);
         let full = existing.is_none() && self.count >= self.limits.nested_attributes;
         let used = self.out.len() - self.start;

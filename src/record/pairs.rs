@@ -20,7 +20,7 @@ const WINDOW: usize = SHORT + 24;
 
 /// Appends an attribute to a span; false, and nothing is written, where it is none of the common ones. Texts must be within
 /// the limits.
-#[inline(always)]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub(super) fn put_attribute(out: &mut Buffer, name: &str, value: ValueRef<'_>) -> bool {
     let key = name.as_bytes();
     if key.len() > SHORT {
@@ -138,22 +138,6 @@ pub(super) fn put_told(
     number: u32,
     name: &str,
     bounds: Bounds,
-    tell: impl FnOnce(&mut dyn ValueSink),
-) -> u32 {
-    let mut tell = Some(tell);
-    put_told_by(out, number, name, bounds, &mut |sink| {
-        if let Some(tell) = tell.take() {
-            tell(sink);
-        }
-    })
-}
-
-/// As [`put_told`], once for all kinds of `tell`: in the modules each copy would be paid for.
-fn put_told_by(
-    out: &mut Vec<u8>,
-    number: u32,
-    name: &str,
-    bounds: Bounds,
     tell: &mut dyn FnMut(&mut dyn ValueSink),
 ) -> u32 {
     let pair = open_message(out, number);
@@ -192,7 +176,7 @@ mod tests {
                     continue;
                 }
                 let mut told = Vec::new();
-                put_told(&mut told, 9, &name, Bounds::WIDE, |sink| value.tell(sink));
+                put_told(&mut told, 9, &name, Bounds::WIDE, &mut |sink| value.tell(sink));
                 assert_eq!(fast.as_slice(), told, "{keys}: {value:?}");
             }
         }

@@ -85,12 +85,12 @@ pub fn native(spec: &Spec) -> Vec<u8> {
         start_unix_nano: spec.start,
     });
     for (name, value) in &spec.attributes {
-        builder.attribute_told(name, |sink| value.tell(sink));
+        builder.attribute_told(name, &mut |sink| value.tell(sink));
     }
     for (time, name, attributes) in &spec.events {
         if let Some(mut event) = builder.open_event(*time, name) {
             for (name, value) in attributes {
-                event.attribute(name, |sink| value.tell(sink));
+                event.attribute(name, &mut |sink| value.tell(sink));
             }
             event.close();
         }
@@ -103,7 +103,7 @@ pub fn native(spec: &Spec) -> Vec<u8> {
         let (trace_id, span_id) = (TraceId::from_bytes(spec.id(0)), SpanId::from_bytes(spec.id(24)));
         if let Some(mut link) = builder.open_link(trace_id, span_id, "b=2", 0x101) {
             for (name, value) in &spec.link {
-                link.attribute(name, |sink| value.tell(sink));
+                link.attribute(name, &mut |sink| value.tell(sink));
             }
             link.close();
         }

@@ -860,7 +860,7 @@ export class Loom {
   }
 
   workflow(name, about = {}) {
-    const { sid = "", app = "", user = "", chat = "", question = "", parent } = about;
+    const { sid = "", app = "", user = "", chat = "", question = "" } = about;
     const span = this.#root(name, about);
     if (span === null) return UNRECORDED;
     const { trace } = span;
@@ -908,10 +908,8 @@ export class Loom {
     ids.drawId();
     span.idHigh = ids.high;
     span.idLow = ids.low;
-    if (parent) {
-      [span.parentHigh, span.parentLow] = words(parent.spanId);
-      if (parent.isRemote) span.hostFlags |= HostFlag.PARENT_IS_REMOTE;
-    }
+    if (parent) [span.parentHigh, span.parentLow] = words(parent.spanId);
+    if (parent?.isRemote) span.hostFlags |= HostFlag.PARENT_IS_REMOTE;
     this.#start(span, start);
     return span;
   }

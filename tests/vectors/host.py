@@ -394,6 +394,7 @@ _UNRECORDED = _Unrecorded()
 
 
 def _remote(parent):
+    """The host flag of a span whose parent lives in another process."""
     return layout.HostFlag.PARENT_IS_REMOTE << 32 if parent is not None and parent["is_remote"] else 0
 
 
@@ -439,7 +440,8 @@ class Loom:
         if found is None:
             return _UNRECORDED
         trace, parent_id, span_id = found
-        span = self._first(_new(Node), trace, name, kind, span_kind << 8 | _remote(parent), span_id, parent_id, start)
+        head = span_kind << 8 | _remote(parent)
+        span = self._first(_new(Node), trace, name, kind, head, span_id, parent_id, start)
         if self._live:
             self._announce(span, _STARTED)
         return span

@@ -16,6 +16,6 @@ program.";
 
 pub fn command(args: Args) -> Result<ExitCode> {
     ensure!(paths::root().join("examples/demo.rs").is_file(), "there is no examples/demo.rs");
-    run(cargo(&["run", "--release", "--example", "demo", "--"]).args(args.rest()))?;
+    run(cargo(&["run", "--example", "demo", "--"]).args(args.rest()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -132,8 +132,10 @@ const MAX_SPAN_BYTES: usize = spanloom::record::envelope::MAX_RECORD_LEN / 2;
 const KEPT_ROOM: usize = 1 << 20;
 
 fn clear(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > KEPT_ROOM {
+        *buffer = Vec::new();
+    }
     buffer.clear();
-    buffer.shrink_to(KEPT_ROOM);
 }
 
 fn count(spans: u64) -> u32 {

@@ -19,17 +19,17 @@ impl SpanBuilder {
     /// The record of a span that has begun: what is known of it so far. The builder goes on unchanged.
     pub fn write_started(&self, out: &mut Vec<u8>) {
         let at = out.len();
-        out.extend_from_slice(self.out.as_slice());
+        // The end is not known yet: an explicit zero would not be the shortest form.
+        let so_far = self.out.as_slice();
+        out.extend_from_slice(so_far.get(..self.head.end_at - 1).unwrap_or_default());
+        out.extend_from_slice(so_far.get(self.head.end_at + 8..).unwrap_or_default());
         put_fixed32_field(out, field::FLAGS, self.head.span_flags);
         let kind = match self.head.role {
             SpanRole::Workflow => RecordKind::WorkflowOpened,
             SpanRole::Node | SpanRole::Span => RecordKind::Started,
         };
         let length = out.len() - at;
-        // The end is not known yet: an explicit zero would not be the shortest form.
-        let end_field = at + self.head.end_at - 1;
-        out.drain(end_field..end_field + 9);
-        let envelope = write_envelope(length - 9, kind, self.record_flags(), 0, self.head.workflow);
+        let envelope = write_envelope(length, kind, self.record_flags(), 0, self.head.workflow);
         if let Some(place) = out.get_mut(at..at + ENVELOPE_LEN) {
             place.copy_from_slice(&envelope);
         }

@@ -64,7 +64,7 @@ fn a_span_reads_as_it_was_recorded() {
         builder.next("answer");
         builder.next("answer");
         let mut link = builder.open_link(TraceId::from_halves(1, 1), SpanId::from_u64(5), "", 0x101).unwrap();
-        link.attribute("why", |sink| sink.string("retry"));
+        link.attribute("why", &mut |sink| sink.string("retry"));
         link.close();
         builder.status(StatusCode::Error, "no answer");
         let bytes = builder.finish(2_000);
@@ -217,7 +217,7 @@ fn every_part_of_a_span_counts_towards_its_bytes() {
         builder.next(&big);
         builder.event(1, "e", &[("big", (&*big).into())]);
         if let Some(mut link) = builder.open_link(TraceId::NONE, SpanId::NONE, "", 0) {
-            link.attribute("big", |sink| sink.string(&big));
+            link.attribute("big", &mut |sink| sink.string(&big));
             link.close();
         }
         builder.attribute(&name, &*big);
@@ -233,7 +233,7 @@ fn every_part_of_a_span_counts_towards_its_bytes() {
 fn a_value_that_is_left_open_is_closed() {
     let mut builder = SpanBuilder::default();
     builder.start(&start("x"));
-    builder.attribute_told("open", |sink| {
+    builder.attribute_told("open", &mut |sink| {
         sink.begin_map();
         sink.key("list");
         sink.begin_array();
@@ -281,7 +281,7 @@ fn no_limits_make_a_record_longer_than_records_may_be() {
         builder.event(1, &big, &[("big", (&*big).into())]);
         builder.event(1, "e", &[("many", (&many).into())]);
         if let Some(mut link) = builder.open_link(TraceId::NONE, SpanId::NONE, &big, 0) {
-            link.attribute("many", |sink| many.tell(sink));
+            link.attribute("many", &mut |sink| many.tell(sink));
         }
         builder.status(StatusCode::Error, &big);
         let bytes = builder.finish(2_000).to_vec();
@@ -306,7 +306,7 @@ fn an_event_that_is_dropped_is_whole() {
     let mut builder = SpanBuilder::default();
     builder.start(&start("x"));
     let mut event = builder.open_event(1, "e").unwrap();
-    event.attribute("long", |sink| sink.string(&"x".repeat(300)));
+    event.attribute("long", &mut |sink| sink.string(&"x".repeat(300)));
     drop(event);
     let (_, span) = record(builder.finish(2_000));
     assert_eq!(span.events().next().unwrap().attributes().count(), 1);

@@ -328,7 +328,9 @@ fn one_item<'a>(
             match found.scalar() {
                 Some(scalar) => builder.attribute(name, scalar),
                 None => {
-                    builder.attribute_told(name, |sink| found.tell(reader.names, &mut reader.repairs, sink));
+                    builder.attribute_told(name, &mut |sink| {
+                        found.tell(reader.names, &mut reader.repairs, sink)
+                    });
                 }
             }
         }
@@ -347,7 +349,8 @@ fn one_item<'a>(
             };
             let name = reader.name()?;
             let found = reader.value()?;
-            builder.section_told(section, name, |sink| found.tell(reader.names, &mut reader.repairs, sink));
+            builder
+                .section_told(section, name, &mut |sink| found.tell(reader.names, &mut reader.repairs, sink));
         }
         item::LINK => {
             let trace_id = TraceId::from_bytes(reader.rest.array()?);
@@ -392,7 +395,7 @@ fn nested(target: Option<Nested<'_>>, count: u16, reader: &mut Reader<'_>) -> Re
         let name = reader.name()?;
         let found = reader.value()?;
         if let Some(target) = &mut target {
-            target.attribute(name, |sink| found.tell(reader.names, &mut reader.repairs, sink));
+            target.attribute(name, &mut |sink| found.tell(reader.names, &mut reader.repairs, sink));
         }
     }
     if let Some(target) = target {

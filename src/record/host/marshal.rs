@@ -181,7 +181,7 @@ impl<'a> Reader<'a> {
         Ok(Some(match self.value()? {
             Found::End => return Ok(None),
             Found::Text(bytes) => text(bytes, &mut self.repairs),
-            Found::Int(number) => self.repairs.keep(digits_of(number)),
+            Found::Int(number) => self.repairs.keep(digits(number)),
             Found::Bool(true) => "true",
             Found::Bool(false) => "false",
             Found::None => "null",
@@ -300,11 +300,11 @@ fn whole_number(digits: &[u8], negative: bool) -> Found<'_> {
     }
 }
 
-/// A key that is a whole number.
-#[cold]
-fn digits_of(number: i64) -> String {
-    let sign = if number < 0 { "-" } else { "" };
-    [sign, decimal(number.unsigned_abs(), &mut [0; 20])].concat()
+/// The decimal digits of a whole number.
+fn digits(number: i64) -> String {
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    text.push_str(decimal(number.unsigned_abs(), &mut [0; 20]));
+    text
 }
 
 /// The decimal digits of a whole number that is given in digits of 15 bits.
@@ -314,7 +314,10 @@ fn large(digits: &[u8], negative: bool) -> String {
         digits.chunks_exact(2).map(|digit| digit.try_into().map_or(0, u16::from_le_bytes).into()).collect();
     if number.len() > MAX_DIGITS {
         let bits = number.len() * 15;
-        return ["[integer of about ", decimal(bits as u64, &mut [0; 20]), " bits]"].concat();
+        let mut text = String::from("[integer of about ");
+        text.push_str(decimal(bits as u64, &mut [0; 20]));
+        text.push_str(" bits]");
+        return text;
     }
     let mut text = Vec::new();
     while number.iter().any(|digit| *digit > 0) {
@@ -412,20 +415,18 @@ fn scalar<'a>(reader: &mut Reader<'a>) -> Result<Option<ValueRef<'a>>, Malformed
 }
 
 /// Takes the value that comes next as one that can be told later: its bytes.
-fn told_later<'a>(reader: &mut Reader<'a>) -> Result<Reader<'a>, Malformed> {
+fn told_later<'a>(reader: &mut Reader<'a>) -> Result<Cursor<'a>, Malformed> {
     let whole = reader.rest.rest;
     reader.skip()?;
     let length = whole.len() - reader.rest.rest.len();
-    Ok(Reader {
-        rest: Cursor { rest: whole.get(..length).ok_or(Malformed)? },
-        repairs: reader.repairs.fork(),
-    })
+    Ok(Cursor { rest: whole.get(..length).ok_or(Malformed)? })
 }
 
 /// Tells a value that has been gone past before: it does not fail half-way.
-fn tell_taken<'a>(mut taken: Reader<'a>, repairs: &mut Repairs<'a>, sink: &mut dyn ValueSink) {
-    let _ = taken.tell(sink);
-    repairs.join(taken.repairs);
+fn tell_taken<'a>(taken: Cursor<'a>, repairs: &mut Repairs<'a>, sink: &mut dyn ValueSink) {
+    let mut reader = Reader { rest: taken, repairs: repairs.fork() };
+    let _ = reader.tell(sink);
+    repairs.join(reader.repairs);
 }
 
 fn attributes(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), Malformed> {
@@ -439,7 +440,7 @@ fn attributes(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), 
             Some(value) => builder.attribute(name, value),
             None => {
                 let taken = told_later(reader)?;
-                builder.attribute_told(name, |sink| tell_taken(taken, &mut reader.repairs, sink));
+                builder.attribute_told(name, &mut |sink| tell_taken(taken, &mut reader.repairs, sink));
             }
         }
         Ok(())
@@ -486,7 +487,7 @@ fn nested(mut target: Option<Nested<'_>>, reader: &mut Reader<'_>) -> Result<(),
     each_entry(reader, |reader, name| {
         let taken = told_later(reader)?;
         if let Some(target) = &mut target {
-            target.attribute(name, |sink| tell_taken(taken, &mut reader.repairs, sink));
+            target.attribute(name, &mut |sink| tell_taken(taken, &mut reader.repairs, sink));
         }
         Ok(())
     })?;
@@ -524,7 +525,9 @@ fn items<'a>(builder: &mut SpanBuilder, reader: &mut Reader<'a>) -> Result<&'a s
                 };
                 each_entry(reader, |reader, name| {
                     let taken = told_later(reader)?;
-                    builder.section_told(section, name, |sink| tell_taken(taken, &mut reader.repairs, sink));
+                    builder.section_told(section, name, &mut |sink| {
+                        tell_taken(taken, &mut reader.repairs, sink)
+                    });
                     Ok(())
                 })?;
             }

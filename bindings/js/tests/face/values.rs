@@ -90,6 +90,20 @@ fn every_kind_of_value_has_its_place() {
 }
 
 #[wasm_bindgen_test]
+fn the_page_of_values_tells_what_happens() {
+    let page = include_str!("../../../../docs/values.md");
+    let (_, section) = page.split_once("\n## JavaScript\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    assert!(rows.len() > 30);
+    for row in rows {
+        let (expression, rest) = row.trim_start_matches("| `").split_once("` | ").unwrap();
+        let (_, json) = rest.rsplit_once(" | `").unwrap();
+        assert_eq!(kept(expression), json.trim_end_matches("` |"), "{expression}");
+    }
+}
+
+#[wasm_bindgen_test]
 fn texts_are_unicode_and_half_surrogates_are_repaired() {
     for (expression, json) in [
         ("'日本語 é \\u{1f600} \\u0000 \\u202e \\ufeff'", "\"日本語 é \u{1f600} \\u0000 \u{202e} \u{feff}\""),
