@@ -570,7 +570,7 @@ impl SpanBuilder {
         })
     }
 
-    /// Reports tokens; how reports go together is for [`UsageMode`] to say.
+    /// Reports tokens; how reports go together is for [`UsageMode`](crate::UsageMode) to say.
     pub fn usage(&mut self, report: Usage) {
         self.has_extras = true;
         self.usage = self.usage.report(report);

@@ -11,6 +11,8 @@ use crate::otlp::wire::take_varint;
 #[derive(Debug, Default)]
 pub(super) struct KeyIndex {
     places: Vec<Place>,
+    /// A bit for each hash that is there, by its low six bits: a key whose bit is not set is new, which most are.
+    seen: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -24,17 +26,26 @@ impl KeyIndex {
     #[inline]
     pub(super) fn clear(&mut self) {
         self.places.clear();
+        self.seen = 0;
     }
 
     /// Notes that the pair with the key of this hash starts at `start`.
     #[inline]
     pub(super) fn add(&mut self, hash: u32, start: usize) {
+        self.seen |= bit(hash);
         self.places.push(Place { hash, start: u32::try_from(start).unwrap_or(u32::MAX) });
     }
 
     /// The index of the pair with this key, whose hash is `hash`.
     #[inline]
     pub(super) fn find(&self, out: &[u8], key: &str, hash: u32) -> Option<usize> {
+        if self.seen & bit(hash) == 0 {
+            return None;
+        }
+        self.find_seen(out, key, hash)
+    }
+
+    fn find_seen(&self, out: &[u8], key: &str, hash: u32) -> Option<usize> {
         for (index, place) in self.places.iter().enumerate() {
             if place.hash == hash && self.key_at(index, out) == Some(key.as_bytes()) {
                 return Some(index);
@@ -90,6 +101,11 @@ pub(super) fn has_field(fields: &[u8], content: &[u8]) -> bool {
         start = end;
     }
     false
+}
+
+#[inline]
+const fn bit(hash: u32) -> u64 {
+    1 << (hash & 63)
 }
 
 /// Where the pair with this key stands among the pairs from `from` on.

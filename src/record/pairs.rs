@@ -49,7 +49,7 @@ fn put_plain<const N: usize>(out: &mut Buffer, key: &[u8], value: [u8; N]) -> bo
     true
 }
 
-#[inline]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 fn put_int(out: &mut Buffer, key: &[u8], bits: u64) -> bool {
     if bits < 0x80 {
         return put_plain(out, key, [VALUE, 2, 0x18, low_bits(bits)]);
@@ -72,7 +72,7 @@ fn put_int(out: &mut Buffer, key: &[u8], bits: u64) -> bool {
     true
 }
 
-#[inline]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 fn put_text(out: &mut Buffer, key: &[u8], text: &[u8]) -> bool {
     let (keys, texts) = (key.len(), text.len());
     let Some(window) = out.window::<{ WINDOW + SHORT }>() else { return false };

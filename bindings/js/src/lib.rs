@@ -11,7 +11,7 @@
 //!  fixed shapes, reports ◀──serde-wasm-bindgen──────────────────── core
 //! ```
 //!
-//! What a program hands over is walked by [`visit`] alone: it asks the value everything through guarded calls, so a
+//! What a program hands over is walked by `visit` alone: it asks the value everything through guarded calls, so a
 //! getter or a proxy that throws costs one value and nothing more.
 //!
 //! # What never happens
