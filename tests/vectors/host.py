@@ -242,20 +242,18 @@ class Node:
         "_status", "_message",
     )
 
-    def node(self, name, kind=None, span_kind=SpanKind.INTERNAL, start=None):
-        return self._child(name, kind, span_kind << 8 | _NODE, start)
-
     def span(self, name, kind=None, span_kind=SpanKind.INTERNAL, start=None):
-        return self._child(name, kind, span_kind << 8, start)
+        return self.node(name, kind, span_kind, start, 0)
 
-    def _child(self, name, kind, head, start):
+    # Making and ending a node is one call each, without further ones: a call costs more than what is done here.
+    def node(self, name, kind=None, span_kind=SpanKind.INTERNAL, start=None, _flags=_NODE):
         loom = self._loom
         child = _new(Node)
         child._loom = loom
         child._trace = self._trace
         child._name = name
         child._kind = kind
-        child._head = head
+        child._head = span_kind << 8 | _flags
         child._id = next(loom._ids, None) or loom._refill()
         child._parent = self._id
         child._attributes = {}
@@ -335,9 +333,17 @@ class Node:
         if head < 0:
             return
         self._head = -1
+        status = self._status
+        if status == _ERROR and self._message:
+            self._extra((_Item.STATUS_MESSAGE, self._message))
         loom = self._loom
+        trace = self._trace
         spans = loom._spans
-        spans.append(self._tuple(self._ends_as | head, loom._now() if at is None else at))
+        spans.append((
+            self._ends_as | head | status << 16 | trace.flags, self._name, trace.trace_id, self._id, self._parent,
+            trace.workflow, self._start, loom._now() if at is None else at, self._kind, trace.state, trace.identity,
+            self._attributes, self._events, self._extras,
+        ))
         # What is said from now on goes nowhere: what was handed over is not shared any more.
         self._attributes = {}
         self._events = self._extras = None
@@ -345,16 +351,6 @@ class Node:
             loom.flush()
 
     _ends_as = _FINISHED
-
-    def _tuple(self, head, end):
-        status = self._status
-        if status == _ERROR and self._message:
-            self._extra((_Item.STATUS_MESSAGE, self._message))
-        trace = self._trace
-        return (
-            head | status << 16 | trace.flags, self._name, trace.trace_id, self._id, self._parent, trace.workflow,
-            self._start, end, self._kind, trace.state, trace.identity, self._attributes, self._events, self._extras,
-        )
 
 
 class Workflow(Node):
@@ -472,11 +468,12 @@ class Loom:
         return made
 
     def _announce(self, span, kind):
-        """Tells of a span that has begun."""
-        told = span._tuple(kind | span._head, 0)
-        # The attributes go on growing; what is told now is what there is now.
-        at = layout.Layout.TUPLE_LEN - 3
-        self._spans.append((*told[:at], dict(told[at]), *told[at + 1 :]))
+        """Tells of a span that has begun: what is known of it so far."""
+        trace = span._trace
+        self._spans.append((
+            kind | span._head | trace.flags, span._name, trace.trace_id, span._id, span._parent, trace.workflow,
+            span._start, 0, span._kind, trace.state, trace.identity, dict(span._attributes), None, None,
+        ))
 
     def flush(self):
         """Gives everything that has ended to the module; tells how many spans became records."""
