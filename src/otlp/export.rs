@@ -6,7 +6,9 @@
 
 use super::any::{KeyValues, check_key_value, put_key_value};
 use super::span::messages;
-use super::wire::{BYTES, DecodeError, Fields, bytes_field_len, put_bytes_field, put_varint, tag};
+use super::wire::{
+    BYTES, DecodeError, Fields, bytes_field_len, own_messages, put_bytes_field, put_varint, tag,
+};
 use crate::value::Value;
 
 /// Items of a request: field 1 of the request, 2 of the resource's message, 2 of the scope's.
@@ -44,11 +46,12 @@ impl Resource {
         Self { message: view.message.into(), schema_url: schema_url.into() }
     }
 
-    /// The resource that has the attributes of this `Span` message: for hosts that can write spans and nothing else.
+    /// The resource that has the attributes of this `Span` message of ours: for hosts that can write spans and nothing
+    /// else.
     #[must_use]
     pub fn of_span(span: &[u8]) -> Self {
         let mut message = Vec::new();
-        for pair in messages(span, super::span::field::ATTRIBUTES) {
+        for pair in own_messages(span, super::span::field::ATTRIBUTES) {
             put_bytes_field(&mut message, 1, pair);
         }
         Self { message, schema_url: String::new() }

@@ -344,6 +344,35 @@ impl<'a> Fields<'a> {
 }
 
 #[inline]
+/// The length-delimited fields with this number of a message that this crate has written: without groups, so that who
+/// reads only its own messages does not pay for them.
+pub(crate) fn own_messages(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
+    let mut rest = message;
+    core::iter::from_fn(move || {
+        loop {
+            let tag = take_varint(&mut rest).ok()?;
+            match tag & 7 {
+                0 => {
+                    take_varint(&mut rest).ok()?;
+                }
+                1 => {
+                    take(&mut rest, 8).ok()?;
+                }
+                2 => {
+                    let content = take_delimited(&mut rest).ok()?;
+                    if tag >> 3 == u64::from(number) {
+                        return Some(content);
+                    }
+                }
+                5 => {
+                    take(&mut rest, 4).ok()?;
+                }
+                _ => return None,
+            }
+        }
+    })
+}
+
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], DecodeError> {
     let (head, tail) = rest.split_at_checked(length).ok_or(DecodeError::Truncated)?;
     *rest = tail;

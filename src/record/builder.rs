@@ -15,7 +15,7 @@
 
 use super::buffer::{Buffer, SHORT, put_array, put_short};
 use super::envelope::ENVELOPE_LEN;
-use super::keys::{KeyIndex, find_key_value, key_hash, replace_range};
+use super::keys::{KeyIndex, find_key_value, has_field, key_hash, replace_range};
 use super::limits::Limits;
 use super::nested::Nested;
 use super::pairs::{put_attribute, put_told};
@@ -481,7 +481,7 @@ impl SpanBuilder {
         }
         let mut text = Vec::new();
         put_bytes_field(&mut text, 1, id.as_bytes());
-        if crate::otlp::span::messages(&self.next.bytes, 1).any(|known| known == text.as_slice()) {
+        if has_field(&self.next.bytes, &text) {
             return;
         }
         if self.next.count >= self.limits.attributes {

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::otlp::wire::{Fields, take_varint};
+use crate::otlp::wire::take_varint;
 
 /// Where the attributes of a span stand, by their keys.
 ///
@@ -58,7 +58,7 @@ impl KeyIndex {
     #[cold]
     fn key_at<'a>(&self, index: usize, out: &'a [u8]) -> Option<&'a [u8]> {
         let (_, pair) = pair_at(out, self.places.get(index)?.start as usize)?;
-        Fields::new(pair).next_field().ok()??.bytes().ok()
+        key_of(pair)
     }
 
     /// Where a pair stands, tag and length included.
@@ -91,13 +91,29 @@ const fn bit(hash: u32) -> u64 {
     1 << (hash & 63)
 }
 
+/// The key of a pair: its first field, as all pairs here were written by this crate.
+fn key_of(pair: &[u8]) -> Option<&[u8]> {
+    pair_at(pair, 0).map(|(_, key)| key)
+}
+
+/// True where one of these length-delimited fields has this content.
+pub(super) fn has_field(fields: &[u8], content: &[u8]) -> bool {
+    let mut start = 0;
+    while let Some((end, found)) = pair_at(fields, start) {
+        if found == content {
+            return true;
+        }
+        start = end;
+    }
+    false
+}
+
 /// Where the pair with this key stands among the pairs from `from` on.
 pub(super) fn find_key_value(out: &[u8], from: usize, number: u32, key: &str) -> Option<Range<usize>> {
     let mut start = from;
     while start < out.len() {
         let (end, pair) = pair_at(out, start)?;
-        let first = Fields::new(pair).next_field().ok().flatten();
-        if first.is_some_and(|field| field.number == 1 && field.bytes() == Ok(key.as_bytes())) && number > 0 {
+        if key_of(pair) == Some(key.as_bytes()) && number > 0 {
             return Some(start..end);
         }
         start = end;

@@ -46,7 +46,7 @@ exports! {
 
     /// Forgets everything: interned names, limits, counts, records, the resource.
     fn reset() {
-        with(|module| *module = Module::default());
+        *MODULE.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Turns a batch in the compact layout into records; gives how many spans there were.

@@ -40,7 +40,9 @@ impl Module {
     /// Sets through what it is recorded: a name, a line feed and a version.
     pub fn scope(&mut self, text: &[u8]) -> Answer {
         let Ok(text) = core::str::from_utf8(text) else { return Answer::Malformed };
-        let (name, version) = text.split_once('\n').unwrap_or((text, ""));
+        let end = text.bytes().position(|byte| byte == b'\n').unwrap_or(text.len());
+        let name = text.get(..end).unwrap_or_default();
+        let version = text.get(end + 1..).unwrap_or_default();
         self.scope = Scope::new(name, version);
         Answer::Ok
     }

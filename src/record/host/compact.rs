@@ -1,9 +1,7 @@
 //! The compact layout: packed bytes with interned names.
 
-use std::borrow::Cow;
-
 use super::cursor::Cursor;
-use super::text::text;
+use super::text::{Repaired, Repairs, text};
 use super::{Ingest, Malformed, put_record, role_of, span_kind_of, usage_of};
 use crate::id::{SpanId, TraceId};
 use crate::otlp::span::StatusCode;
@@ -55,7 +53,10 @@ fn define_name(state: &mut Ingest, content: &[u8]) -> Result<(), Malformed> {
     let mut rest = Cursor { rest: content };
     rest.u16()?;
     let id = usize::from(rest.u16()?);
-    let name = text(rest.rest, &mut state.counts.repaired).into_owned();
+    let place = Repaired::default();
+    let mut repairs = Repairs::new(&place);
+    let name = text(rest.rest, &mut repairs).to_owned();
+    state.counts.repaired += repairs.count;
     if let Some(known) = state.names.get_mut(id) {
         *known = name;
         return Ok(());
@@ -71,29 +72,29 @@ fn define_name(state: &mut Ingest, content: &[u8]) -> Result<(), Malformed> {
 struct Reader<'a> {
     names: &'a [String],
     rest: Cursor<'a>,
-    repaired: u64,
+    repairs: Repairs<'a>,
 }
 
 impl<'a> Reader<'a> {
     #[inline]
-    fn name(&mut self) -> Result<Cow<'a, str>, Malformed> {
+    fn name(&mut self) -> Result<&'a str, Malformed> {
         let reference = self.rest.u16()?;
         self.referred(reference)
     }
 
     /// The name behind a reference that has been read.
     #[inline]
-    fn referred(&mut self, reference: u16) -> Result<Cow<'a, str>, Malformed> {
+    fn referred(&mut self, reference: u16) -> Result<&'a str, Malformed> {
         if reference & INTERNED != 0 {
             let name = self.names.get(usize::from(reference & !INTERNED)).ok_or(Malformed)?;
-            return Ok(Cow::Borrowed(name));
+            return Ok(name);
         }
         let bytes = if reference == LONG_NAME {
             self.rest.long_slice()?
         } else {
             self.rest.take(reference.into())?
         };
-        Ok(text(bytes, &mut self.repaired))
+        Ok(text(bytes, &mut self.repairs))
     }
 
     #[inline]
@@ -104,7 +105,7 @@ impl<'a> Reader<'a> {
 
     /// The text that comes next as a value of its own; `None`, and nothing is taken, where another type of value comes.
     #[inline]
-    fn plain_text(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+    fn plain_text(&mut self) -> Result<Option<&'a str>, Malformed> {
         let bytes = match self.rest.rest.split_first() {
             Some((&value::SHORT_TEXT, tail)) => {
                 self.rest.rest = tail;
@@ -117,7 +118,7 @@ impl<'a> Reader<'a> {
             }
             _ => return Ok(None),
         };
-        Ok(Some(text(bytes, &mut self.repaired)))
+        Ok(Some(text(bytes, &mut self.repairs)))
     }
 
     /// The value that comes next: a scalar as it is, of a container the bytes.
@@ -131,10 +132,10 @@ impl<'a> Reader<'a> {
             value::INT32 => Found::Int(self.rest.i32()?.into()),
             value::INT64 => Found::Int(i64::from_le_bytes(self.rest.array()?)),
             value::DOUBLE => Found::Double(self.rest.f64()?),
-            value::TEXT => Found::Text(text(self.rest.long_slice()?, &mut self.repaired)),
+            value::TEXT => Found::Text(text(self.rest.long_slice()?, &mut self.repairs)),
             value::SHORT_TEXT => {
                 let length = self.rest.u8()?;
-                Found::Text(text(self.rest.take(length.into())?, &mut self.repaired))
+                Found::Text(text(self.rest.take(length.into())?, &mut self.repairs))
             }
             value::NAME => {
                 let id = self.rest.u16()?;
@@ -195,13 +196,13 @@ enum Found<'a> {
     Bool(bool),
     Int(i64),
     Double(f64),
-    Text(Cow<'a, str>),
+    Text(&'a str),
     Bytes(&'a [u8]),
     /// A container that has been gone through.
     Container(&'a [u8]),
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
     /// The value, where it is no container.
     #[inline]
     fn scalar(&self) -> Option<ValueRef<'_>> {
@@ -216,14 +217,16 @@ impl Found<'_> {
         })
     }
 
-    fn tell(&self, names: &[String], repaired: &mut u64, sink: &mut dyn ValueSink) {
+    // Told in three places; one copy is enough.
+    #[inline(never)]
+    fn tell(&self, names: &'a [String], repairs: &mut Repairs<'a>, sink: &mut dyn ValueSink) {
         match (self, self.scalar()) {
             (_, Some(scalar)) => scalar.tell(sink),
             (Self::Container(bytes), None) => {
-                let mut reader = Reader { names, rest: Cursor { rest: bytes }, repaired: 0 };
+                let mut reader = Reader { names, rest: Cursor { rest: bytes }, repairs: repairs.fork() };
                 // The container was gone through before: it does not fail half-way.
                 let _ = reader.tell_container(sink);
-                *repaired += reader.repaired;
+                repairs.join(reader.repairs);
             }
             _ => sink.null(),
         }
@@ -241,8 +244,8 @@ impl Reader<'_> {
                 open.push((self.rest.u32()?, kind == value::MAP));
                 if kind == value::MAP { sink.begin_map() } else { sink.begin_array() }
             } else {
-                let (names, mut repaired) = (self.names, 0);
-                self.value()?.tell(names, &mut repaired, sink);
+                // No container, as those have been dealt with.
+                self.value()?.scalar().unwrap_or(ValueRef::Null).tell(sink);
             }
             while let Some((0, is_map)) = open.last().copied() {
                 if is_map {
@@ -256,7 +259,7 @@ impl Reader<'_> {
             *left -= 1;
             if *is_map {
                 let key = self.name()?;
-                sink.key(&key);
+                sink.key(key);
             }
         }
     }
@@ -265,7 +268,8 @@ impl Reader<'_> {
 fn span(state: &mut Ingest, content: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     let (header, rest) = content.split_first_chunk::<{ SPAN_HEADER_LEN - 4 }>().ok_or(Malformed)?;
     let Ingest { builder, names, counts } = state;
-    let mut reader = Reader { names, rest: Cursor { rest }, repaired: 0 };
+    let place = Repaired::default();
+    let mut reader = Reader { names, rest: Cursor { rest }, repairs: Repairs::new(&place) };
     let mut head = Cursor { rest: header };
     let [kind, span_kind, status, trace_flags] = head.array()?;
     let host_flags = head.u16()?;
@@ -277,7 +281,7 @@ fn span(state: &mut Ingest, content: &[u8], out: &mut Vec<u8>) -> Result<(), Mal
     let name = reader.referred(name)?;
     let node_kind = reader.referred(node_kind)?;
     let trace_state = reader.rest.take(trace_state.into())?;
-    let trace_state = text(trace_state, &mut reader.repaired);
+    let trace_state = text(trace_state, &mut reader.repairs);
     builder.start(&SpanStart {
         workflow,
         trace_id,
@@ -285,22 +289,22 @@ fn span(state: &mut Ingest, content: &[u8], out: &mut Vec<u8>) -> Result<(), Mal
         parent_span_id: parent,
         parent_is_remote: host_flags & crate::record::layout::host_flag::PARENT_IS_REMOTE != 0,
         trace_flags,
-        trace_state: &trace_state,
-        name: &name,
+        trace_state,
+        name,
         span_kind: span_kind_of(span_kind),
-        node_kind: &node_kind,
+        node_kind,
         role: role_of(kind, host_flags),
         start_unix_nano: start,
     });
-    let mut status_message = Cow::Borrowed("");
+    let mut status_message = "";
     while !reader.rest.rest.is_empty() {
         one_item(builder, &mut reader, &mut status_message)?;
     }
-    builder.status(StatusCode::from_number(status.into()), &status_message);
-    if reader.repaired > 0 {
+    builder.status(StatusCode::from_number(status.into()), status_message);
+    if reader.repairs.count > 0 {
         builder.note_repair();
     }
-    counts.repaired += reader.repaired;
+    counts.repaired += reader.repairs.count;
     counts.spans += 1;
     put_record(builder, kind, end, out);
     Ok(())
@@ -310,22 +314,22 @@ fn span(state: &mut Ingest, content: &[u8], out: &mut Vec<u8>) -> Result<(), Mal
 fn one_item<'a>(
     builder: &mut SpanBuilder,
     reader: &mut Reader<'a>,
-    status_message: &mut Cow<'a, str>,
+    status_message: &mut &'a str,
 ) -> Result<(), Malformed> {
     match reader.rest.u8()? {
         item::ATTRIBUTE => {
             let name = reader.name()?;
             // What nearly all attributes are goes the short way.
             if let Some(text) = reader.plain_text()? {
-                builder.attribute(&name, &*text);
+                builder.attribute(name, text);
                 return Ok(());
             }
             let found = reader.value()?;
             match found.scalar() {
-                Some(scalar) => builder.attribute(&name, scalar),
+                Some(scalar) => builder.attribute(name, scalar),
                 None => {
-                    builder.attribute_told(&name, &mut |sink| {
-                        found.tell(reader.names, &mut reader.repaired, sink)
+                    builder.attribute_told(name, &mut |sink| {
+                        found.tell(reader.names, &mut reader.repairs, sink)
                     });
                 }
             }
@@ -334,7 +338,7 @@ fn one_item<'a>(
             let time = reader.time()?;
             let name = reader.name()?;
             let count = reader.rest.u16()?;
-            let event = builder.open_event(time, &name);
+            let event = builder.open_event(time, name);
             nested(event, count, reader)?;
         }
         item @ (item::INPUT | item::OUTPUT | item::CONFIG) => {
@@ -345,9 +349,8 @@ fn one_item<'a>(
             };
             let name = reader.name()?;
             let found = reader.value()?;
-            builder.section_told(section, &name, &mut |sink| {
-                found.tell(reader.names, &mut reader.repaired, sink)
-            });
+            builder
+                .section_told(section, name, &mut |sink| found.tell(reader.names, &mut reader.repairs, sink));
         }
         item::LINK => {
             let trace_id = TraceId::from_bytes(reader.rest.array()?);
@@ -355,7 +358,7 @@ fn one_item<'a>(
             let flags = reader.rest.u32()?;
             let trace_state = reader.name()?;
             let count = reader.rest.u16()?;
-            let link = builder.open_link(trace_id, span_id, &trace_state, flags);
+            let link = builder.open_link(trace_id, span_id, trace_state, flags);
             nested(link, count, reader)?;
         }
         item::USAGE => {
@@ -372,13 +375,13 @@ fn one_item<'a>(
         }
         item::NEXT => {
             let id = reader.name()?;
-            builder.next(&id);
+            builder.next(id);
         }
         item::STATUS_MESSAGE => *status_message = reader.name()?,
         item::IDENTITY => {
             let (sid, app_id) = (reader.name()?, reader.name()?);
             let (uid, chat_id) = (reader.name()?, reader.name()?);
-            builder.identity(&Identity { sid: &sid, app_id: &app_id, uid: &uid, chat_id: &chat_id });
+            builder.identity(&Identity { sid, app_id, uid, chat_id });
         }
         _ => return Err(Malformed),
     }
@@ -392,7 +395,7 @@ fn nested(target: Option<Nested<'_>>, count: u16, reader: &mut Reader<'_>) -> Re
         let name = reader.name()?;
         let found = reader.value()?;
         if let Some(target) = &mut target {
-            target.attribute(&name, &mut |sink| found.tell(reader.names, &mut reader.repaired, sink));
+            target.attribute(name, &mut |sink| found.tell(reader.names, &mut reader.repairs, sink));
         }
     }
     if let Some(target) = target {

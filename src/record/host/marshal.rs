@@ -4,10 +4,8 @@
 //! trace id, span id, parent id, workflow id, start, end, node kind, tracestate, identity, attributes, events, further
 //! items. What is absent is `None`.
 
-use std::borrow::Cow;
-
 use super::cursor::Cursor;
-use super::text::text;
+use super::text::{Repaired, Repairs, text};
 use super::{Ingest, Malformed, put_record, role_of, span_kind_of, usage_of};
 use crate::id::{SpanId, TraceId};
 use crate::otlp::span::StatusCode;
@@ -19,7 +17,8 @@ use crate::value::{ValueRef, ValueSink, decimal};
 const MAX_DIGITS: usize = 1000;
 
 pub(super) fn ingest(state: &mut Ingest, batch: &[u8], out: &mut Vec<u8>) {
-    let mut reader = Reader { rest: Cursor { rest: batch }, repaired: 0 };
+    let place = Repaired::default();
+    let mut reader = Reader { rest: Cursor { rest: batch }, repairs: Repairs::new(&place) };
     let Ok(count) = reader.sequence() else {
         state.counts.malformed += 1;
         return;
@@ -38,12 +37,12 @@ pub(super) fn ingest(state: &mut Ingest, batch: &[u8], out: &mut Vec<u8>) {
             return;
         }
     }
-    state.counts.repaired += reader.repaired;
+    state.counts.repaired += reader.repairs.count;
 }
 
 struct Reader<'a> {
     rest: Cursor<'a>,
-    repaired: u64,
+    repairs: Repairs<'a>,
 }
 
 /// A marshalled value; of a container, what its members need.
@@ -134,22 +133,22 @@ impl<'a> Reader<'a> {
 
     /// The text that comes next, where it is of the type that Python writes all texts as.
     #[inline]
-    fn plain_text(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+    fn plain_text(&mut self) -> Result<Option<&'a str>, Malformed> {
         let Some((b'u', tail)) = self.rest.rest.split_first() else { return Ok(None) };
         self.rest.rest = tail;
         let bytes = self.rest.long_slice()?;
-        Ok(Some(text(bytes, &mut self.repaired)))
+        Ok(Some(text(bytes, &mut self.repairs)))
     }
 
     /// A text; `None` counts as an empty one.
     #[inline]
-    fn text(&mut self) -> Result<Cow<'a, str>, Malformed> {
+    fn text(&mut self) -> Result<&'a str, Malformed> {
         if let Some(text) = self.plain_text()? {
             return Ok(text);
         }
         match self.value()? {
-            Found::Text(bytes) => Ok(text(bytes, &mut self.repaired)),
-            Found::None => Ok(Cow::Borrowed("")),
+            Found::Text(bytes) => Ok(text(bytes, &mut self.repairs)),
+            Found::None => Ok(""),
             _ => Err(Malformed),
         }
     }
@@ -175,24 +174,24 @@ impl<'a> Reader<'a> {
 
     /// The key that comes next in a map, as text; `None` at its end. Keys that are no texts are written as such.
     #[inline]
-    fn key(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+    fn key(&mut self) -> Result<Option<&'a str>, Malformed> {
         if let Some(text) = self.plain_text()? {
             return Ok(Some(text));
         }
         Ok(Some(match self.value()? {
             Found::End => return Ok(None),
-            Found::Text(bytes) => text(bytes, &mut self.repaired),
-            Found::Int(number) => Cow::Owned(digits(number)),
-            Found::Bool(true) => Cow::Borrowed("true"),
-            Found::Bool(false) => Cow::Borrowed("false"),
-            Found::None => Cow::Borrowed("null"),
-            Found::Large(digits, negative) => Cow::Owned(large(digits, negative)),
+            Found::Text(bytes) => text(bytes, &mut self.repairs),
+            Found::Int(number) => self.repairs.keep(digits(number)),
+            Found::Bool(true) => "true",
+            Found::Bool(false) => "false",
+            Found::None => "null",
+            Found::Large(digits, negative) => self.repairs.keep(large(digits, negative)),
             // A floating-point key would bring the whole writing of such numbers into the module, for what hardly occurs.
-            Found::Double(_) => Cow::Borrowed("[float]"),
-            Found::Bytes(bytes) => text(bytes, &mut self.repaired),
+            Found::Double(_) => "[float]",
+            Found::Bytes(bytes) => text(bytes, &mut self.repairs),
             Found::Sequence(members) => {
                 self.skip_key(members)?;
-                Cow::Borrowed("[tuple]")
+                "[tuple]"
             }
             Found::Map => return Err(Malformed),
         }))
@@ -200,9 +199,9 @@ impl<'a> Reader<'a> {
 
     /// Goes past a value, whatever it is.
     fn skip(&mut self) -> Result<(), Malformed> {
-        let repaired = self.repaired;
+        let count = self.repairs.count;
         let result = self.tell(&mut Nobody);
-        self.repaired = repaired;
+        self.repairs.count = count;
         result
     }
 
@@ -230,7 +229,7 @@ impl<'a> Reader<'a> {
                 Found::Int(value) => sink.int(value),
                 Found::Double(value) => sink.double(value),
                 Found::Large(digits, negative) => sink.string(&large(digits, negative)),
-                Found::Text(bytes) => sink.string(&text(bytes, &mut self.repaired)),
+                Found::Text(bytes) => sink.string(text(bytes, &mut self.repairs)),
                 Found::Bytes(bytes) => sink.bytes(bytes),
                 Found::Sequence(count) => {
                     sink.begin_array();
@@ -252,7 +251,7 @@ impl<'a> Reader<'a> {
                     }
                     Some(None) => {
                         if let Some(key) = self.key()? {
-                            sink.key(&key);
+                            sink.key(key);
                             break;
                         }
                         sink.end_map();
@@ -341,7 +340,7 @@ fn span(state: &mut Ingest, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Resul
     if reader.sequence()? as usize != TUPLE_LEN {
         return Err(Malformed);
     }
-    let before = reader.repaired;
+    let before = reader.repairs.count;
     let [kind, span_kind, status, trace_flags, f0, f1, ..] = reader.int()?.to_le_bytes();
     if !(1..=4).contains(&kind) {
         return Err(Malformed);
@@ -363,10 +362,10 @@ fn span(state: &mut Ingest, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Resul
         parent_span_id,
         parent_is_remote: host_flags & host_flag::PARENT_IS_REMOTE != 0,
         trace_flags,
-        trace_state: &trace_state,
-        name: &name,
+        trace_state,
+        name,
         span_kind: span_kind_of(span_kind),
-        node_kind: &node_kind,
+        node_kind,
         role: role_of(kind, host_flags),
         start_unix_nano: start,
     });
@@ -374,8 +373,8 @@ fn span(state: &mut Ingest, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Resul
     attributes(builder, reader)?;
     events(builder, reader)?;
     let message = items(builder, reader)?;
-    builder.status(StatusCode::from_number(status.into()), &message);
-    if reader.repaired > before {
+    builder.status(StatusCode::from_number(status.into()), message);
+    if reader.repairs.count > before {
         builder.note_repair();
     }
     state.counts.spans += 1;
@@ -389,7 +388,7 @@ fn identity(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), Ma
         Found::Sequence(4) => {
             let (sid, app_id) = (reader.text()?, reader.text()?);
             let (uid, chat_id) = (reader.text()?, reader.text()?);
-            builder.identity(&Identity { sid: &sid, app_id: &app_id, uid: &uid, chat_id: &chat_id });
+            builder.identity(&Identity { sid, app_id, uid, chat_id });
             Ok(())
         }
         _ => Err(Malformed),
@@ -398,26 +397,21 @@ fn identity(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), Ma
 
 /// The scalar that comes next, without taking it; containers are none.
 #[inline]
-fn scalar<'a>(reader: &mut Reader<'a>) -> Result<Option<ScalarOrText<'a>>, Malformed> {
+fn scalar<'a>(reader: &mut Reader<'a>) -> Result<Option<ValueRef<'a>>, Malformed> {
     let before = reader.rest;
     Ok(Some(match reader.value()? {
-        Found::None => ScalarOrText::Scalar(ValueRef::Null),
-        Found::Bool(value) => ScalarOrText::Scalar(ValueRef::Bool(value)),
-        Found::Int(value) => ScalarOrText::Scalar(ValueRef::Int(value)),
-        Found::Double(value) => ScalarOrText::Scalar(ValueRef::Double(value)),
-        Found::Bytes(value) => ScalarOrText::Scalar(ValueRef::Bytes(value)),
-        Found::Text(bytes) => ScalarOrText::Text(text(bytes, &mut reader.repaired)),
+        Found::None => ValueRef::Null,
+        Found::Bool(value) => ValueRef::Bool(value),
+        Found::Int(value) => ValueRef::Int(value),
+        Found::Double(value) => ValueRef::Double(value),
+        Found::Bytes(value) => ValueRef::Bytes(value),
+        Found::Text(bytes) => ValueRef::Str(text(bytes, &mut reader.repairs)),
         Found::Large(..) | Found::Sequence(_) | Found::Map => {
             reader.rest = before;
             return Ok(None);
         }
         Found::End => return Err(Malformed),
     }))
-}
-
-enum ScalarOrText<'a> {
-    Scalar(ValueRef<'a>),
-    Text(Cow<'a, str>),
 }
 
 /// Takes the value that comes next as one that can be told later: its bytes.
@@ -429,25 +423,24 @@ fn told_later<'a>(reader: &mut Reader<'a>) -> Result<Cursor<'a>, Malformed> {
 }
 
 /// Tells a value that has been gone past before: it does not fail half-way.
-fn tell_taken(taken: Cursor<'_>, repaired: &mut u64, sink: &mut dyn ValueSink) {
-    let mut reader = Reader { rest: taken, repaired: 0 };
+fn tell_taken<'a>(taken: Cursor<'a>, repairs: &mut Repairs<'a>, sink: &mut dyn ValueSink) {
+    let mut reader = Reader { rest: taken, repairs: repairs.fork() };
     let _ = reader.tell(sink);
-    *repaired += reader.repaired;
+    repairs.join(reader.repairs);
 }
 
 fn attributes(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), Malformed> {
     each_entry(reader, |reader, name| {
         // What nearly all attributes are goes the short way.
         if let Some(text) = reader.plain_text()? {
-            builder.attribute(name, &*text);
+            builder.attribute(name, text);
             return Ok(());
         }
         match scalar(reader)? {
-            Some(ScalarOrText::Scalar(value)) => builder.attribute(name, value),
-            Some(ScalarOrText::Text(text)) => builder.attribute(name, &*text),
+            Some(value) => builder.attribute(name, value),
             None => {
                 let taken = told_later(reader)?;
-                builder.attribute_told(name, &mut |sink| tell_taken(taken, &mut reader.repaired, sink));
+                builder.attribute_told(name, &mut |sink| tell_taken(taken, &mut reader.repairs, sink));
             }
         }
         Ok(())
@@ -464,7 +457,7 @@ fn each_entry<'a>(
         Found::None => Ok(()),
         Found::Map => {
             while let Some(name) = reader.key()? {
-                entry(reader, &name)?;
+                entry(reader, name)?;
             }
             Ok(())
         }
@@ -484,7 +477,7 @@ fn events(builder: &mut SpanBuilder, reader: &mut Reader<'_>) -> Result<(), Malf
         }
         let time = reader.count()?;
         let name = reader.text()?;
-        let event = builder.open_event(time, &name);
+        let event = builder.open_event(time, name);
         nested(event, reader)?;
     }
     Ok(())
@@ -494,7 +487,7 @@ fn nested(mut target: Option<Nested<'_>>, reader: &mut Reader<'_>) -> Result<(),
     each_entry(reader, |reader, name| {
         let taken = told_later(reader)?;
         if let Some(target) = &mut target {
-            target.attribute(name, &mut |sink| tell_taken(taken, &mut reader.repaired, sink));
+            target.attribute(name, &mut |sink| tell_taken(taken, &mut reader.repairs, sink));
         }
         Ok(())
     })?;
@@ -505,8 +498,8 @@ fn nested(mut target: Option<Nested<'_>>, reader: &mut Reader<'_>) -> Result<(),
 }
 
 /// Reads the further items; gives the message of the status.
-fn items<'a>(builder: &mut SpanBuilder, reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Malformed> {
-    let mut message = Cow::Borrowed("");
+fn items<'a>(builder: &mut SpanBuilder, reader: &mut Reader<'a>) -> Result<&'a str, Malformed> {
+    let mut message = "";
     let count = match reader.value()? {
         Found::None => 0,
         Found::Sequence(count) => count,
@@ -533,7 +526,7 @@ fn items<'a>(builder: &mut SpanBuilder, reader: &mut Reader<'a>) -> Result<Cow<'
                 each_entry(reader, |reader, name| {
                     let taken = told_later(reader)?;
                     builder.section_told(section, name, &mut |sink| {
-                        tell_taken(taken, &mut reader.repaired, sink)
+                        tell_taken(taken, &mut reader.repairs, sink)
                     });
                     Ok(())
                 })?;
@@ -543,7 +536,7 @@ fn items<'a>(builder: &mut SpanBuilder, reader: &mut Reader<'a>) -> Result<Cow<'
                 let span_id = SpanId::from_bytes(reader.id()?);
                 let flags = u32::try_from(reader.int()?).map_err(|_| Malformed)?;
                 let trace_state = reader.text()?;
-                let link = builder.open_link(trace_id, span_id, &trace_state, flags);
+                let link = builder.open_link(trace_id, span_id, trace_state, flags);
                 nested(link, reader)?;
             }
             item::USAGE => {
@@ -560,7 +553,7 @@ fn items<'a>(builder: &mut SpanBuilder, reader: &mut Reader<'a>) -> Result<Cow<'
             }
             item::NEXT => {
                 let id = reader.text()?;
-                builder.next(&id);
+                builder.next(id);
             }
             item::STATUS_MESSAGE => message = reader.text()?,
             _ => return Err(Malformed),

@@ -1,18 +1,71 @@
 //! Texts of hosts: UTF-8, or made so.
 
-use std::borrow::Cow;
+use core::cell::OnceCell;
+
+/// Repaired texts, each with the place for the next one. Texts that need no repair are not copied, and nothing that reads
+/// them has to know which kind it has.
+#[derive(Debug, Default)]
+pub(super) struct Repaired {
+    next: OnceCell<Box<(String, Repaired)>>,
+}
+
+impl Drop for Repaired {
+    /// One after the other: there may be more of them than the stack has room for.
+    fn drop(&mut self) {
+        let mut next = self.next.take();
+        while let Some(mut kept) = next {
+            next = kept.1.next.take();
+        }
+    }
+}
+
+/// Where repaired texts are kept, and how many there were.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repairs<'a> {
+    place: &'a Repaired,
+    pub(super) count: u64,
+}
+
+impl<'a> Repairs<'a> {
+    pub(super) const fn new(place: &'a Repaired) -> Self {
+        Self { place, count: 0 }
+    }
+
+    /// For a reader that goes over a part; [`Self::join`] comes after it.
+    pub(super) const fn fork(&self) -> Self {
+        Self { place: self.place, count: 0 }
+    }
+
+    pub(super) const fn join(&mut self, part: Self) {
+        self.place = part.place;
+        self.count += part.count;
+    }
+
+    /// Keeps a text as long as the place lives.
+    pub(super) fn keep(&mut self, text: String) -> &'a str {
+        while let Some(kept) = self.place.next.get() {
+            self.place = &kept.1;
+        }
+        let kept = self.place.next.get_or_init(|| Box::new((text, Repaired::default())));
+        self.place = &kept.1;
+        &kept.0
+    }
+}
 
 /// The bytes as text. What is no UTF-8 is repaired the way JavaScript's encoder does it: a lone surrogate becomes one
 /// U+FFFD, and two that belong together become the character that they mean. Any other broken sequence becomes U+FFFD.
 #[inline]
-pub(super) fn text<'a>(bytes: &'a [u8], repaired: &mut u64) -> Cow<'a, str> {
+pub(super) fn text<'a>(bytes: &'a [u8], repairs: &mut Repairs<'a>) -> &'a str {
     match core::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => {
-            *repaired += 1;
-            Cow::Owned(repair(bytes))
-        }
+        Ok(text) => text,
+        Err(_) => repaired(bytes, repairs),
     }
+}
+
+#[cold]
+fn repaired<'a>(bytes: &[u8], repairs: &mut Repairs<'a>) -> &'a str {
+    repairs.count += 1;
+    repairs.keep(repair(bytes))
 }
 
 #[cold]
@@ -77,9 +130,25 @@ mod tests {
             (b"\xed\xa0", "\u{fffd}\u{fffd}"),
         ];
         for (bytes, expected) in cases {
-            let mut repaired = 0;
-            assert_eq!(text(bytes, &mut repaired), expected, "{bytes:?}");
-            assert_eq!(repaired, u64::from(core::str::from_utf8(bytes).is_err()));
+            let place = Repaired::default();
+            let mut repairs = Repairs::new(&place);
+            assert_eq!(text(bytes, &mut repairs), expected, "{bytes:?}");
+            assert_eq!(repairs.count, u64::from(core::str::from_utf8(bytes).is_err()));
         }
+    }
+
+    #[test]
+    fn a_million_repaired_texts_are_kept_and_dropped() {
+        let place = Repaired::default();
+        let mut repairs = Repairs::new(&place);
+        let stale = repairs;
+        let mut part = repairs.fork();
+        assert_eq!(text(b"\xff", &mut part), "\u{fffd}");
+        repairs.join(part);
+        for _ in 0..1_000_000 {
+            text(b"a\xff", &mut repairs);
+        }
+        assert_eq!(repairs.count, 1_000_001);
+        assert_eq!(stale.fork().keep("last".into()), "last");
     }
 }
