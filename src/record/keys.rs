@@ -86,6 +86,11 @@ fn pair_at(out: &[u8], start: usize) -> Option<(usize, &[u8])> {
     Some((out.len() - rest.len() + length, content))
 }
 
+#[inline]
+const fn bit(hash: u32) -> u64 {
+    1 << (hash & 63)
+}
+
 /// The key of a pair: its first field, as all pairs here were written by this crate.
 fn key_of(pair: &[u8]) -> Option<&[u8]> {
     pair_at(pair, 0).map(|(_, key)| key)
@@ -101,11 +106,6 @@ pub(super) fn has_field(fields: &[u8], content: &[u8]) -> bool {
         start = end;
     }
     false
-}
-
-#[inline]
-const fn bit(hash: u32) -> u64 {
-    1 << (hash & 63)
 }
 
 /// Where the pair with this key stands among the pairs from `from` on.

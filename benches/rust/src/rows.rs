@@ -44,9 +44,11 @@ pub const ALL: &[Entry] = &[
     in_turns("unsampled-otel", CallingThread, ours::unsampled, otel::unsampled)
         .against("opentelemetry_sdk, AlwaysOff")
         .reaching(Goal::AtMost(12.0)),
-    in_turns("decode-visit", CallingThread, decode::visit, decode::prost)
+    in_turns("decode", CallingThread, decode::views, decode::prost)
         .against("prost, opentelemetry-proto")
         .reaching(Goal::Ratio(3.0)),
+    in_turns("decode-visit", CallingThread, decode::visit, decode::prost)
+        .against("prost, opentelemetry-proto"),
     in_turns("decode-owned", CallingThread, decode::own, decode::prost).against("prost, opentelemetry-proto"),
     alone("tree-1k-cpu", ProcessCpu, || tree::assemble_and_encode(1_000)),
     alone("tree-10k-cpu", ProcessCpu, || tree::assemble_and_encode(10_000)),
