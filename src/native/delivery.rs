@@ -2,6 +2,7 @@
 
 use super::sink::{Outgoing, RecordSink};
 use crate::loom::{NodeFlags, Weaver, WeaverOptions, Woven};
+use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
 use crate::record::{Record, RecordKind, Records};
 use crate::redact::Redactor;
@@ -14,6 +15,7 @@ pub(super) struct Delivery {
     pub(super) sinks: Vec<Box<dyn RecordSink>>,
     pub(super) resource: Resource,
     pub(super) scope: Scope,
+    pub(super) wording: Wording,
 }
 
 /// Holds workflows back until they are whole and can be decided over.
@@ -130,7 +132,8 @@ impl Delivery {
     fn send(&mut self, records: &[u8], spans: u64) -> Outcome {
         let redacted = self.redactor.as_ref().map(|redactor| redacted(redactor, records));
         let records = redacted.as_deref().unwrap_or(records);
-        let outgoing = Outgoing { records, resource: &self.resource, scope: &self.scope };
+        let outgoing =
+            Outgoing { records, resource: &self.resource, scope: &self.scope, wording: self.wording };
         let mut sink_errors = 0;
         for sink in &mut self.sinks {
             sink_errors += u64::from(!went_well(|| sink.take(&outgoing)));

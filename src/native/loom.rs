@@ -13,6 +13,7 @@ use super::workflow::WorkflowBuilder;
 use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
 use crate::host::{Clock, Entropy};
 use crate::id::TraceId;
+use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
 use crate::record::{Limits, SpanRole};
 use crate::redact::Redactor;
@@ -224,6 +225,7 @@ pub struct LoomBuilder {
     sampler: Sampler,
     tail: Option<TailSampler>,
     redactor: Option<Redactor>,
+    wording: Wording,
     live_view: bool,
     random_flag: bool,
     disabled: bool,
@@ -270,6 +272,25 @@ impl LoomBuilder {
     #[must_use]
     pub fn redact(mut self, redactor: Redactor) -> Self {
         self.redactor = Some(redactor);
+        self
+    }
+
+    /// In which words spans leave as OTLP: by default the GenAI conventions v1.41.1, else the newer ones or `OpenInference`.
+    ///
+    /// ```
+    /// use spanloom::otlp::convention::{Convention, Wording};
+    /// use spanloom::{Loom, MemorySink};
+    /// let sink = MemorySink::new();
+    /// let words = Wording { convention: Convention::OpenInference, ..Wording::default() };
+    /// let loom = Loom::builder().wording(words).sink(sink.clone()).build();
+    /// loom.workflow("answer").start().end();
+    /// loom.flush();
+    /// let request = sink.to_otlp();
+    /// assert!(request.windows(23).any(|text| text == b"openinference.span.kind"));
+    /// ```
+    #[must_use]
+    pub const fn wording(mut self, wording: Wording) -> Self {
+        self.wording = wording;
         self
     }
 
@@ -337,6 +358,7 @@ impl LoomBuilder {
             sinks: self.sinks,
             resource: Resource::new(attributes),
             scope: Scope::new("spanloom", env!("CARGO_PKG_VERSION")),
+            wording: self.wording,
         };
         let core = Core::new(Parts {
             time: self.time,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::core::locked;
 use crate::loom::{TextOptions, Weaver, WeaverOptions, tree_text};
+use crate::otlp::convention::Wording;
 use crate::otlp::span::SpanView;
 use crate::otlp::{Resource, Scope, encode_traces};
 use crate::record::finished_spans;
@@ -35,6 +36,8 @@ pub struct Outgoing<'a> {
     pub resource: &'a Resource,
     /// The library that recorded them.
     pub scope: &'a Scope,
+    /// In which words [`Self::to_otlp`] tells them; the records themselves are in the inner ones.
+    pub wording: Wording,
 }
 
 impl<'a> Outgoing<'a> {
@@ -47,7 +50,20 @@ impl<'a> Outgoing<'a> {
     #[must_use]
     pub fn to_otlp(&self) -> Vec<u8> {
         let mut request = Vec::new();
-        encode_traces(self.resource, self.scope, self.spans(), &mut request);
+        if self.wording.is_copy() {
+            encode_traces(self.resource, self.scope, self.spans(), &mut request);
+            return request;
+        }
+        let worded: Vec<Vec<u8>> = self
+            .spans()
+            .filter_map(|span| SpanView::read(span).ok())
+            .map(|span| {
+                let mut message = Vec::new();
+                self.wording.write_span(&span, &mut message);
+                message
+            })
+            .collect();
+        encode_traces(self.resource, self.scope, worded.iter().map(Vec::as_slice), &mut request);
         request
     }
 }
@@ -105,7 +121,7 @@ pub struct MemorySink {
 #[derive(Debug, Default)]
 struct Kept {
     records: Vec<u8>,
-    resource: Option<(Resource, Scope)>,
+    resource: Option<(Resource, Scope, Wording)>,
 }
 
 impl MemorySink {
@@ -142,8 +158,8 @@ impl MemorySink {
     #[must_use]
     pub fn to_otlp(&self) -> Vec<u8> {
         let kept = locked(&self.kept);
-        let Some((resource, scope)) = &kept.resource else { return Vec::new() };
-        Outgoing { records: &kept.records, resource, scope }.to_otlp()
+        let Some((resource, scope, wording)) = &kept.resource else { return Vec::new() };
+        Outgoing { records: &kept.records, resource, scope, wording: *wording }.to_otlp()
     }
 
     /// The workflows so far as text pictures: one tree after the other, in the order in which they ended.
@@ -180,7 +196,7 @@ impl RecordSink for MemorySink {
         let mut kept = locked(&self.kept);
         kept.records.extend_from_slice(outgoing.records);
         if kept.resource.is_none() {
-            kept.resource = Some((outgoing.resource.clone(), outgoing.scope.clone()));
+            kept.resource = Some((outgoing.resource.clone(), outgoing.scope.clone(), outgoing.wording));
         }
         Ok(())
     }

@@ -49,7 +49,12 @@ pub fn encode() -> Scenario<'static> {
     let mut request = Vec::new();
     Scenario::new(BURST_SPANS, move || {
         request.clear();
-        let outgoing = Outgoing { records: black_box(&records), resource: &resource, scope: &scope };
+        let outgoing = Outgoing {
+            records: black_box(&records),
+            resource: &resource,
+            scope: &scope,
+            wording: Default::default(),
+        };
         encode_traces(&resource, &scope, outgoing.spans(), &mut request);
         black_box(&request);
     })
