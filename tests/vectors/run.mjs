@@ -143,7 +143,8 @@ function check() {
     if (differing.length === 0) passed += 1;
     else console.log(`${program.name}: ${differing.join(", ")}`);
   }
-  console.log(`${lines.length} programs, ${passed} passed`);
+  console.log(`${lines.length} programs`);
+  console.log(`${passed} passed, ${lines.length - passed} failed, 0 skipped`);
   process.exitCode = passed === lines.length && passed === Object.keys(golden).length ? 0 : 1;
 }
 

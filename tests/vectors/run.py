@@ -173,7 +173,8 @@ def check():
             print(f"{program['name']}: {', '.join(differing)}")
         else:
             passed += 1
-    print(f"{len(programs)} programs, {passed} passed")
+    print(f"{len(programs)} programs")
+    print(f"{passed} passed, {len(programs) - passed} failed, 0 skipped")
     return passed == len(programs) == len(golden)
 
 
