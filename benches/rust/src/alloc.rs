@@ -86,7 +86,8 @@ mod tests {
                 drop(std::hint::black_box(vec![0_u8; 1_000_000]));
             }
         });
-        assert!((1_000_000..2_000_000).contains(&count.peak_bytes), "{count:?}");
+        // Four at once would be 4 MB; other tests allocate at the same time, too.
+        assert!((1_000_000..3_500_000).contains(&count.peak_bytes), "{count:?}");
         assert!(count.allocations >= 4);
     }
 }

@@ -191,21 +191,33 @@ mod tests {
         assert!((series.spread() - 2.0 / 3.0).abs() < 1e-9);
     }
 
+    /// The counters are for the whole process, in which other tests run at the same time, and a busy machine stretches
+    /// whatever is timed: what holds is the least, or the most, that any of many rounds shows.
+    fn least(mut round: impl FnMut() -> f64) -> f64 {
+        (0..200).map(|_| round()).fold(f64::INFINITY, f64::min)
+    }
+
+    fn most(mut round: impl FnMut() -> f64) -> f64 {
+        (0..200).map(|_| round()).fold(0.0, f64::max)
+    }
+
     #[test]
     fn only_the_work_is_timed_for_the_calling_thread() {
         let spin = || {
             let start = Instant::now();
-            while start.elapsed() < Duration::from_millis(5) {}
+            while start.elapsed() < Duration::from_micros(500) {}
         };
-        let settling = Scenario::new(1, || ()).settling(spin).run(2);
-        assert!(settling < Duration::from_millis(2), "{settling:?}");
-        let working = Scenario::new(1, spin).run(2);
-        assert!(working > settling, "{working:?}");
+        let mut settling = Scenario::new(1, || ()).settling(spin);
+        let mut working = Scenario::new(1, spin);
+        let settling = least(|| settling.run(1).as_secs_f64());
+        let working = most(|| working.run(1).as_secs_f64());
+        assert!(settling < 100e-6, "{settling} s");
+        assert!(working > 300e-6, "{working} s");
     }
 
     #[test]
     fn settling_counts_for_the_whole_process() {
         let mut scenario = Scenario::new(2, || ()).settling(|| drop(std::hint::black_box(Box::new(7))));
-        assert_eq!(scenario.round(Measure::Allocations, 10), 0.5);
+        assert_eq!(least(|| scenario.round(Measure::Allocations, 10)), 0.5);
     }
 }
