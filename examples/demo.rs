@@ -16,7 +16,7 @@ use spanloom::json::Style;
 use spanloom::loom::TextOptions;
 use spanloom::otlp::json::traces_to_json;
 use spanloom::value::Value;
-use spanloom::{Ledger, Loom, MemorySink, Node, Receipt, Usage, UsageMode, Workflow};
+use spanloom::{Ledger, Loom, MemoryExporter, Node, Receipt, Usage, UsageMode, Workflow};
 
 const QUESTION: &str = "Can I walk from the Louvre to Notre-Dame this afternoon?";
 
@@ -27,11 +27,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     // A program makes one loom, at its start. This one keeps what it records in memory, so that we can look at it below.
-    let kept = MemorySink::new();
+    let kept = MemoryExporter::new();
     let loom = Loom::builder()
         .service("travel-agent")
         .resource("service.version", "1.4.0")
-        .sink(kept.clone())
+        .exporter(kept.clone())
         .build();
 
     answer(&loom)?;
@@ -140,7 +140,12 @@ fn write_answer(run: &Workflow, walk: &str, weather: &str) -> String {
 }
 
 /// Shows what was recorded: as a picture, as OTLP, as a workflow log.
-fn show(kept: &MemorySink, folder: &Path, receipt: Receipt, ledger: Ledger) -> Result<(), Box<dyn Error>> {
+fn show(
+    kept: &MemoryExporter,
+    folder: &Path,
+    receipt: Receipt,
+    ledger: Ledger,
+) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(folder)?;
 
     // The records, woven into a tree.

@@ -7,10 +7,10 @@
 #![cfg_attr(feature = "native", doc = "```")]
 #![cfg_attr(not(feature = "native"), doc = "```ignore")]
 //! use spanloom::loom::TextOptions;
-//! use spanloom::{Loom, MemorySink, Usage};
+//! use spanloom::{Loom, MemoryExporter, Usage};
 //!
-//! let sink = MemorySink::new();
-//! let loom = Loom::builder().service("planner").sink(sink.clone()).build();
+//! let memory = MemoryExporter::new();
+//! let loom = Loom::builder().service("planner").exporter(memory.clone()).build();
 //!
 //! let run = loom.workflow("answer").question("Will it rain in Paris?").start();
 //! let mut plan = run.node("plan").kind("llm").start();
@@ -26,7 +26,7 @@
 //! let receipt = loom.flush();
 //! assert_eq!((receipt.delivered, receipt.pending), (3, 0));
 //! assert_eq!(
-//!     sink.tree_text(&TextOptions::stable()),
+//!     memory.tree_text(&TextOptions::stable()),
 //!     "answer  workflow  812 in, 64 out
 //! ├─ plan  llm  812 in, 64 out
 //! └─ weather  tool  error: no route
@@ -94,6 +94,7 @@
 extern crate spanloom_on_wasm;
 
 pub mod context;
+pub mod deliver;
 pub mod host;
 mod id;
 pub mod json;
@@ -123,6 +124,6 @@ pub use usage::{Usage, UsageMode};
 pub struct Readme;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub use native::{
-    FileSink, Ledger, Loom, LoomBuilder, MemorySink, Node, NodeBuilder, Outgoing, Receipt, RecordSink, Span,
-    Workflow, WorkflowBuilder,
+    Exporter, FileExporter, Ledger, Loom, LoomBuilder, MemoryExporter, Node, NodeBuilder, Outgoing, Receipt,
+    Span, Workflow, WorkflowBuilder,
 };

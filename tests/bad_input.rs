@@ -17,25 +17,29 @@ use spanloom::record::{Ingest, Limits, RecordKind, Records};
 use spanloom::redact::RedactRules;
 use spanloom::value::Value;
 use spanloom::vocabulary as key;
-use spanloom::{Loom, LoomBuilder, MemorySink, Node, Usage, UsageMode};
+use spanloom::{Loom, LoomBuilder, MemoryExporter, Node, Usage, UsageMode};
 
 const NOW: u64 = 1_700_000_000_000_000_000;
 
-fn builder() -> (LoomBuilder, MemorySink, ManualClock) {
-    let (sink, clock) = (MemorySink::new(), ManualClock::at(NOW));
-    (Loom::builder().sink(sink.clone()).clock(clock.clone()).entropy(SeededEntropy::new(7)), sink, clock)
+fn builder() -> (LoomBuilder, MemoryExporter, ManualClock) {
+    let (memory, clock) = (MemoryExporter::new(), ManualClock::at(NOW));
+    (
+        Loom::builder().exporter(memory.clone()).clock(clock.clone()).entropy(SeededEntropy::new(7)),
+        memory,
+        clock,
+    )
 }
 
 /// What one node becomes that `say` speaks to.
 fn node_of(limits: Limits, say: impl FnOnce(&mut Node)) -> Vec<u8> {
-    let (builder, sink, _) = builder();
+    let (builder, memory, _) = builder();
     let loom = builder.limits(limits).build();
     let mut node = loom.span("n", None).start();
     say(&mut node);
     node.end();
     loom.flush();
     assert_eq!(loom.ledger().delivered, 1);
-    let records = sink.records();
+    let records = memory.records();
     let record = Records::new(&records).next().unwrap().unwrap();
     record.body.to_vec()
 }
@@ -44,9 +48,9 @@ fn span(body: &[u8]) -> SpanView<'_> {
     SpanView::read(body).unwrap()
 }
 
-fn only_tree(sink: &MemorySink, now: u64) -> Woven {
+fn only_tree(memory: &MemoryExporter, now: u64) -> Woven {
     let mut weaver = Weaver::new(WeaverOptions::default());
-    weaver.take_stream(&sink.records(), now);
+    weaver.take_stream(&memory.records(), now);
     let mut trees: Vec<Woven> = weaver.finish(now).collect();
     assert_eq!(trees.len(), 1);
     trees.remove(0)
@@ -164,7 +168,7 @@ fn b03_a_million_attributes_push_out_nothing_of_ours() {
 
 #[test]
 fn b04_a_deep_chain_of_open_nodes_with_many_links() {
-    let (builder, sink, _) = builder();
+    let (builder, memory, _) = builder();
     let loom = builder.build();
     let run = loom.workflow("w").start();
     let mut chain = vec![run.node("0").start()];
@@ -180,14 +184,14 @@ fn b04_a_deep_chain_of_open_nodes_with_many_links() {
     chain.drain(..).for_each(Node::end);
     run.end();
     loom.flush();
-    let tree = only_tree(&sink, NOW);
+    let tree = only_tree(&memory, NOW);
     assert_eq!((tree.len(), tree.nodes().map(|node| node.depth()).max()), (10_001, Some(10_000)));
     assert_eq!(tree.dropped(), [0, 0, 10_000 - 128]);
 }
 
 #[test]
 fn b06_times_that_cannot_be() {
-    let (builder, sink, clock) = builder();
+    let (builder, memory, clock) = builder();
     let loom = builder.build();
     let run = loom.workflow("w").start();
     run.node("ends before its start").start().end_at(5);
@@ -203,7 +207,7 @@ fn b06_times_that_cannot_be() {
     run.node("since 1970").start_time(0).start().end();
     run.end();
     loom.flush();
-    let tree = only_tree(&sink, NOW);
+    let tree = only_tree(&memory, NOW);
     let of = |name: &str| tree.nodes().find(|node| node.name() == name).unwrap();
     let suspect = |name: &str| of(name).flags().contains(NodeFlags::CLOCK_SUSPECT);
     let clamped = of("ends before its start");
@@ -243,7 +247,7 @@ fn b07_values_deeper_and_wider_than_any_stack() {
 
 #[test]
 fn b10_handles_after_their_end_and_of_others() {
-    let (builder, sink, _) = builder();
+    let (builder, memory, _) = builder();
     let loom = builder.build();
     let other = Loom::builder().build();
     let run = loom.workflow("w").start();
@@ -271,7 +275,7 @@ fn b10_handles_after_their_end_and_of_others() {
     loom.flush();
     let ledger = loom.ledger();
     assert_eq!((ledger.misuse, ledger.accepted, ledger.delivered), (8, 5, 5));
-    sink.each_span(|span: SpanView<'_>| assert_ne!(span.status_message, "late"));
+    memory.each_span(|span: SpanView<'_>| assert_ne!(span.status_message, "late"));
 }
 
 /// Always the same number.
@@ -285,24 +289,24 @@ impl Entropy for Stuck {
 
 #[test]
 fn b14_ids_of_a_broken_source() {
-    let sink = MemorySink::new();
-    let zeros = Loom::builder().sink(sink.clone()).entropy(Stuck(0)).build();
+    let memory = MemoryExporter::new();
+    let zeros = Loom::builder().exporter(memory.clone()).entropy(Stuck(0)).build();
     let run = zeros.workflow("w").start();
     run.node("n").start().end();
     run.end();
     zeros.flush();
-    sink.each_span(|span: SpanView<'_>| assert!(span.trace_id.is_valid() && span.span_id.is_valid()));
-    assert_eq!(sink.span_count(), 2);
+    memory.each_span(|span: SpanView<'_>| assert!(span.trace_id.is_valid() && span.span_id.is_valid()));
+    assert_eq!(memory.span_count(), 2);
 
     // One id for all: each span is its own parent. Nothing hangs, and the tree says what is wrong.
-    let sink = MemorySink::new();
-    let stuck = Loom::builder().sink(sink.clone()).entropy(Stuck(7)).build();
+    let memory = MemoryExporter::new();
+    let stuck = Loom::builder().exporter(memory.clone()).entropy(Stuck(7)).build();
     let run = stuck.workflow("w").start();
     run.node("a").start().end();
     run.node("b").start().end();
     run.end();
     assert_eq!(stuck.flush().delivered, 3);
-    let text = sink.tree_text(&spanloom::loom::TextOptions::stable());
+    let text = memory.tree_text(&spanloom::loom::TextOptions::stable());
     assert!(text.contains("id collision"), "{text}");
 }
 
@@ -315,7 +319,7 @@ fn b21_secrets_of_running_nodes_and_hooks_that_panic() {
         assert_ne!(name, "panics");
         Ok(spanloom::redact::HookAction::Keep)
     });
-    let (builder, sink, _) = builder();
+    let (builder, memory, _) = builder();
     let loom = builder.redact(rules.build()).live_view(true).build();
     let secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
     let run = loom.workflow(secret).question(secret).sid(secret).start();
@@ -326,17 +330,17 @@ fn b21_secrets_of_running_nodes_and_hooks_that_panic() {
     node.end();
     run.end();
     assert_eq!((loom.flush().delivered, loom.ledger().sink_errors), (2, 0));
-    let records = sink.records();
+    let records = memory.records();
     assert!(!records.windows(secret.len()).any(|window| window == secret.as_bytes()));
     let kinds: Vec<_> = Records::new(&records).map(|record| record.unwrap().kind as u8).collect();
     assert_eq!(kinds, [1, 2, 3, 4]);
-    sink.each_span(|span: SpanView<'_>| assert_eq!(span.attribute("panics"), None));
+    memory.each_span(|span: SpanView<'_>| assert_eq!(span.attribute("panics"), None));
     assert!(asked.load(Ordering::Relaxed) > 0);
 }
 
 #[test]
 fn b23_odd_reports_of_tokens() {
-    let (builder, sink, _) = builder();
+    let (builder, memory, _) = builder();
     let loom = builder.build();
     let run = loom.workflow("w").start();
     let mut parent = run.node("sums up").start();
@@ -357,7 +361,7 @@ fn b23_odd_reports_of_tokens() {
     parent.end();
     run.end();
     loom.flush();
-    let tree = only_tree(&sink, NOW);
+    let tree = only_tree(&memory, NOW);
     let of = |name: &str| tree.nodes().find(|node| node.name() == name).unwrap();
     assert_eq!(of("huge").usage().prompt, most);
     assert_eq!(of("running").usage(), Usage { prompt: 5, mode: UsageMode::Cumulative, ..Usage::default() });

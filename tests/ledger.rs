@@ -5,11 +5,12 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use spanloom::deliver::{Answer, Reason};
 use spanloom::host::{Entropy, ManualClock};
 use spanloom::record::{RecordKind, Records};
 use spanloom::sample::TailRules;
 use spanloom::{
-    Ledger, Loom, MemorySink, Node, NodeBuilder, Outgoing, RecordSink, Workflow, WorkflowBuilder,
+    Exporter, Ledger, Loom, MemoryExporter, Node, NodeBuilder, Outgoing, Workflow, WorkflowBuilder,
 };
 
 #[track_caller]
@@ -35,9 +36,12 @@ fn on_a_thread(run: impl FnOnce() + Send + 'static) {
 /// A sink that does what it is told to.
 struct Does<F>(F);
 
-impl<F: FnMut(&Outgoing<'_>) -> io::Result<()> + Send> RecordSink for Does<F> {
-    fn take(&mut self, outgoing: &Outgoing<'_>) -> io::Result<()> {
-        (self.0)(outgoing)
+impl<F: FnMut(&Outgoing<'_>) -> io::Result<()> + Send> Exporter for Does<F> {
+    fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
+        match (self.0)(outgoing) {
+            Ok(()) => Answer::taken(),
+            Err(error) => Answer::Refused { reason: Reason::NonRetryable, why: error.to_string() },
+        }
     }
 }
 
@@ -50,12 +54,12 @@ fn handles_go_from_thread_to_thread() {
     sent::<Node>();
     sent::<NodeBuilder<'_>>();
     sent::<WorkflowBuilder<'_>>();
-    sent::<MemorySink>();
+    sent::<MemoryExporter>();
     shared::<Loom>();
     shared::<Workflow>();
     shared::<Node>();
     shared::<NodeBuilder<'_>>();
-    shared::<MemorySink>();
+    shared::<MemoryExporter>();
     // What a runtime with several threads awaits must be sendable, too.
     fn sendable<T: Send>(value: T) -> T {
         value
@@ -72,7 +76,7 @@ fn handles_go_from_thread_to_thread() {
 
 #[test]
 fn it_adds_up_while_threads_record_and_flush() {
-    let loom = Loom::builder().sink(MemorySink::new()).build();
+    let loom = Loom::builder().exporter(MemoryExporter::new()).build();
     /// Stops the flushing thread also when an assertion fails, or the scope would wait for it forever.
     struct Stop<'a>(&'a AtomicBool);
     impl Drop for Stop<'_> {
@@ -117,7 +121,7 @@ fn a_sink_may_use_its_own_loom() {
     let seen = Arc::new(AtomicU64::new(0));
     let (inner, count) = (Arc::clone(&own), Arc::clone(&seen));
     let loom = Loom::builder()
-        .sink(Does(move |outgoing: &Outgoing<'_>| {
+        .exporter(Does(move |outgoing: &Outgoing<'_>| {
             count.fetch_add(outgoing.spans().count() as u64, Ordering::Relaxed);
             if let Some(loom) = inner.get() {
                 // More than a thread's buffer holds, and every other way to the sinks.
@@ -144,7 +148,7 @@ fn a_sink_that_records_while_its_thread_ends_does_not_hang() {
     let own: Arc<OnceLock<Loom>> = Arc::default();
     let inner = Arc::clone(&own);
     let loom = Loom::builder()
-        .sink(Does(move |_: &Outgoing<'_>| {
+        .exporter(Does(move |_: &Outgoing<'_>| {
             if let Some(loom) = inner.get() {
                 loom.span("from the sink", None).start().end();
             }
@@ -161,7 +165,7 @@ fn a_sink_that_records_while_its_thread_ends_does_not_hang() {
 
 #[test]
 fn a_sink_that_panics_is_a_sink_that_fails() {
-    let loom = Loom::builder().sink(Does(|_: &Outgoing<'_>| panic!("no"))).build();
+    let loom = Loom::builder().exporter(Does(|_: &Outgoing<'_>| panic!("no"))).build();
     loom.workflow("w").start().end();
     assert_eq!(loom.flush().dropped, 1);
     // Also where a panic would end the whole program: while a thread's memory is torn down.
@@ -173,8 +177,8 @@ fn a_sink_that_panics_is_a_sink_that_fails() {
 
 #[test]
 fn a_flush_sees_every_span_that_has_ended() {
-    let sink = MemorySink::new();
-    let loom = Loom::builder().sink(sink.clone()).build();
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).build();
     let ended = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -195,16 +199,16 @@ fn a_flush_sees_every_span_that_has_ended() {
 
 #[test]
 fn nodes_that_outlive_their_loom_reach_its_sink() {
-    let sink = MemorySink::new();
-    let loom = Loom::builder().sink(sink.clone()).build();
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).build();
     let run = loom.workflow("w").start();
     let (first, second) = (run.node("first").start(), run.node("second").start());
     let alone = loom.span("alone", None).start();
     drop((run, loom));
-    assert_eq!(sink.span_count(), 1);
+    assert_eq!(memory.span_count(), 1);
     first.end();
-    assert_eq!(sink.span_count(), 2);
-    let seen = sink.clone();
+    assert_eq!(memory.span_count(), 2);
+    let seen = memory.clone();
     on_a_thread(move || {
         second.end();
         assert_eq!(seen.span_count(), 3);
@@ -212,32 +216,32 @@ fn nodes_that_outlive_their_loom_reach_its_sink() {
     // Another loom of this thread changes nothing for them.
     Loom::builder().build().workflow("other").start().end();
     alone.end();
-    assert_eq!(sink.span_count(), 4);
+    assert_eq!(memory.span_count(), 4);
 }
 
 #[test]
 fn nodes_that_outlive_a_loom_with_a_tail_sampler_reach_its_sink() {
-    let sink = MemorySink::new();
-    let loom = Loom::builder().sink(sink.clone()).tail(TailRules::new().otherwise(1.0).build()).build();
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).tail(TailRules::new().otherwise(1.0).build()).build();
     let alone = loom.span("alone", None).start();
     let run = loom.workflow("w").start();
     let node = run.node("n").start();
     drop((run, loom));
     node.end();
     alone.end();
-    assert_eq!(sink.span_count(), 3);
+    assert_eq!(memory.span_count(), 3);
 }
 
 #[test]
 fn sinks_go_with_their_loom() {
     struct Held(#[expect(dead_code, reason = "held only")] Arc<()>);
-    impl RecordSink for Held {
-        fn take(&mut self, _: &Outgoing<'_>) -> io::Result<()> {
-            Ok(())
+    impl Exporter for Held {
+        fn export(&mut self, _: &Outgoing<'_>) -> Answer {
+            Answer::taken()
         }
     }
     let mark = Arc::new(());
-    let loom = Loom::builder().sink(Held(Arc::clone(&mark))).build();
+    let loom = Loom::builder().exporter(Held(Arc::clone(&mark))).build();
     loom.workflow("w").start().end();
     drop(loom);
     assert_eq!(Arc::strong_count(&mark), 1);
@@ -245,14 +249,14 @@ fn sinks_go_with_their_loom() {
 
 #[test]
 fn threads_that_ended_leave_nothing_behind() {
-    let sink = MemorySink::new();
-    let loom = Loom::builder().sink(sink.clone()).build();
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).build();
     for _ in 0..100 {
         let loom = loom.clone();
         on_a_thread(move || loom.span("s", None).start().end());
     }
     // Nobody flushed.
-    assert_eq!((sink.span_count(), adds_up(&loom).delivered), (100, 100));
+    assert_eq!((memory.span_count(), adds_up(&loom).delivered), (100, 100));
 }
 
 #[test]
@@ -264,7 +268,7 @@ fn starts_that_never_end_are_handed_over_all_the_same() {
         assert!(outgoing.records.len() < 100_000, "{}", outgoing.records.len());
         Ok(())
     });
-    let loom = Loom::builder().sink(sink).live_view(true).build();
+    let loom = Loom::builder().exporter(sink).live_view(true).build();
     for _ in 0..10_000 {
         std::mem::forget(loom.span("forgotten", None).start());
     }
@@ -286,7 +290,7 @@ fn what_the_tail_sampler_loses_is_counted_once() {
     }
     for keep in [0.0, 1.0] {
         let loom = Loom::builder()
-            .sink(MemorySink::new())
+            .exporter(MemoryExporter::new())
             .entropy(Worn(Mutex::new(0)))
             .clock(ManualClock::at(1))
             .tail(TailRules::new().otherwise(keep).build())
@@ -317,7 +321,7 @@ fn what_a_sink_that_failed_got_is_not_given_again() {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&calls);
     let loom = Loom::builder()
-        .sink(Does(move |outgoing: &Outgoing<'_>| {
+        .exporter(Does(move |outgoing: &Outgoing<'_>| {
             let kinds: Vec<_> = Records::new(outgoing.records).flatten().map(|record| record.kind).collect();
             seen.lock().unwrap().push(kinds);
             Err(io::Error::other("full"))

@@ -4,19 +4,20 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use spanloom::deliver::{Answer, Reason};
 use spanloom::host::{ManualClock, SeededEntropy};
 use spanloom::loom::TextOptions;
 use spanloom::otlp::any::AnyView;
 use spanloom::otlp::span::{SpanView, StatusCode};
 use spanloom::redact::Redactor;
 use spanloom::sample::{Sampler, TailRules};
-use spanloom::{Loom, MemorySink, SpanId, Usage};
+use spanloom::{Loom, MemoryExporter, SpanId, Usage};
 
-fn seeded() -> (Loom, MemorySink, ManualClock) {
-    let (sink, clock) = (MemorySink::new(), ManualClock::at(1_700_000_000_000_000_000));
+fn seeded() -> (Loom, MemoryExporter, ManualClock) {
+    let (memory, clock) = (MemoryExporter::new(), ManualClock::at(1_700_000_000_000_000_000));
     let loom = Loom::builder()
         .service("test")
-        .sink(sink.clone())
+        .exporter(memory.clone())
         .clock(clock.clone())
         .entropy(SeededEntropy::new(7))
         .build();
@@ -24,9 +25,9 @@ fn seeded() -> (Loom, MemorySink, ManualClock) {
 }
 
 /// Name, parent's name and attribute count of each span, in the order of their ends.
-fn outline(sink: &MemorySink) -> Vec<(String, String, usize)> {
+fn outline(sink: &MemoryExporter) -> Vec<(String, String, usize)> {
     let mut spans = Vec::new();
-    sink.each_span(|span| {
+    memory.each_span(|span| {
         spans.push((span.span_id, span.parent_span_id, span.name.to_owned(), span.attributes().count()));
     });
     let name_of =
@@ -67,7 +68,7 @@ fn the_same_seed_gives_the_same_bytes() {
         }
         run.end();
         loom.flush();
-        (sink.records(), sink.to_otlp())
+        (memory.records(), memory.to_otlp())
     };
     assert_eq!(record(), record());
 }
@@ -81,7 +82,7 @@ fn an_error_becomes_status_and_exception_and_is_given_on() {
     run.end();
     loom.flush();
     let mut seen = 0;
-    sink.each_span(|span| {
+    memory.each_span(|span| {
         if span.name == "tool" {
             seen += 1;
             assert_eq!((span.status(), span.status_message), (StatusCode::Error, "no network"));
@@ -95,8 +96,8 @@ fn an_error_becomes_status_and_exception_and_is_given_on() {
 
 #[test]
 fn unsampled_runs_cost_no_records_and_pass_their_context_on() {
-    let sink = MemorySink::new();
-    let loom = Loom::builder().sink(sink.clone()).sampler(Sampler::ALWAYS_OFF).build();
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).sampler(Sampler::ALWAYS_OFF).build();
     let run = loom.workflow("w").start();
     let mut node = run.node("n").start();
     node.attribute("a", 1).event("e", &[]);
@@ -108,7 +109,7 @@ fn unsampled_runs_cost_no_records_and_pass_their_context_on() {
     drop((child, node));
     run.end();
     loom.flush();
-    assert_eq!((sink.span_count(), loom.ledger().accepted, loom.ledger().sampled_out), (0, 0, 1));
+    assert_eq!((memory.span_count(), loom.ledger().accepted, loom.ledger().sampled_out), (0, 0, 1));
 }
 
 #[test]
@@ -134,13 +135,13 @@ fn changes_after_the_end_do_nothing_and_are_counted() {
     drop(run);
     loom.flush();
     assert_eq!(loom.ledger().misuse, 2);
-    assert_eq!(sink.span_count(), 2);
+    assert_eq!(memory.span_count(), 2);
 }
 
 #[test]
 fn threads_that_end_and_threads_that_run_are_both_flushed() {
-    let sink = MemorySink::new();
-    let loom = Loom::builder().sink(sink.clone()).build();
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).build();
     let run = loom.workflow("w").start();
     let waits = AtomicBool::new(true);
     std::thread::scope(|scope| {
@@ -167,49 +168,49 @@ fn threads_that_end_and_threads_that_run_are_both_flushed() {
     });
     run.end();
     loom.flush();
-    assert_eq!(sink.span_count(), 4002);
+    assert_eq!(memory.span_count(), 4002);
     let ledger = loom.ledger();
     assert_eq!(ledger.accepted, ledger.delivered);
 }
 
 #[test]
 fn the_last_handle_flushes() {
-    let sink = MemorySink::new();
-    let loom = Loom::builder().sink(sink.clone()).build();
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).build();
     let clone = loom.clone();
     loom.workflow("w").start().end();
     drop(loom);
-    assert_eq!(sink.span_count(), 0);
+    assert_eq!(memory.span_count(), 0);
     drop(clone);
-    assert_eq!(sink.span_count(), 1);
+    assert_eq!(memory.span_count(), 1);
 }
 
 #[test]
 fn live_view_writes_records_when_spans_start() {
-    let sink = MemorySink::new();
-    let loom = Loom::builder().sink(sink.clone()).live_view(true).build();
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).live_view(true).build();
     let run = loom.workflow("w").start();
     let node = run.node("n").start();
     loom.flush();
     let kinds = |records: &[u8]| {
         spanloom::record::Records::new(records).map(|record| record.unwrap().kind as u8).collect::<Vec<_>>()
     };
-    assert_eq!(kinds(&sink.records()), [1, 2]);
+    assert_eq!(kinds(&memory.records()), [1, 2]);
     node.end();
     run.end();
     loom.flush();
-    assert_eq!(kinds(&sink.records()), [1, 2, 3, 4]);
+    assert_eq!(kinds(&memory.records()), [1, 2, 3, 4]);
 }
 
 #[test]
 fn a_sink_that_fails_is_counted() {
     struct Broken;
-    impl spanloom::RecordSink for Broken {
-        fn take(&mut self, _: &spanloom::Outgoing<'_>) -> std::io::Result<()> {
-            Err(std::io::Error::other("full"))
+    impl spanloom::Exporter for Broken {
+        fn export(&mut self, _: &spanloom::Outgoing<'_>) -> Answer {
+            Answer::Refused { reason: Reason::NonRetryable, why: "full".to_owned() }
         }
     }
-    let loom = Loom::builder().sink(Broken).build();
+    let loom = Loom::builder().exporter(Broken).build();
     loom.workflow("w").start().end();
     assert_eq!(loom.flush().dropped, 1);
     let ledger = loom.ledger();
@@ -219,7 +220,8 @@ fn a_sink_that_fails_is_counted() {
 #[test]
 fn a_file_holds_a_request_a_line() {
     let path = std::env::temp_dir().join(format!("spanloom-recording-{}.jsonl", std::process::id()));
-    let loom = Loom::builder().service("filed").sink(spanloom::FileSink::append(&path).unwrap()).build();
+    let loom =
+        Loom::builder().service("filed").exporter(spanloom::FileExporter::append(&path).unwrap()).build();
     loom.workflow("w").start().end();
     loom.flush();
     let text = std::fs::read_to_string(&path).unwrap();
@@ -243,15 +245,15 @@ fn a_panic_ends_its_node_as_failed() {
     run.end();
     loom.flush();
     let mut failed = Vec::new();
-    sink.each_span(|span: SpanView<'_>| failed.push((span.name.to_owned(), span.status())));
+    memory.each_span(|span: SpanView<'_>| failed.push((span.name.to_owned(), span.status())));
     assert_eq!(failed, [("n".to_owned(), StatusCode::Error), ("w".to_owned(), StatusCode::Unset)]);
 }
 
 #[test]
 fn the_tail_sampler_decides_over_whole_workflows() {
-    let (sink, clock) = (MemorySink::new(), ManualClock::at(1_000_000_000));
+    let (memory, clock) = (MemoryExporter::new(), ManualClock::at(1_000_000_000));
     let tail = TailRules::new().keep_errors().slower_than_ms(100).otherwise(0.0).build();
-    let loom = Loom::builder().sink(sink.clone()).clock(clock.clone()).tail(tail).build();
+    let loom = Loom::builder().exporter(memory.clone()).clock(clock.clone()).tail(tail).build();
     for (name, fails, millis) in [("quick", false, 1), ("failed", true, 1), ("slow", false, 200)] {
         let run = loom.workflow(name).start();
         let mut node = run.node("step").start();
@@ -265,24 +267,24 @@ fn the_tail_sampler_decides_over_whole_workflows() {
     loom.flush();
     let ledger = loom.ledger();
     assert_eq!((ledger.accepted, ledger.delivered, ledger.sampled_out, ledger.pending), (4, 4, 2, 0));
-    let text = sink.tree_text(&TextOptions::stable());
+    let text = memory.tree_text(&TextOptions::stable());
     assert!(text.contains("failed") && text.contains("slow") && !text.contains("quick"), "{text}");
 }
 
 #[test]
 fn what_the_tail_sampler_holds_is_pending_until_the_end() {
-    let sink = MemorySink::new();
+    let memory = MemoryExporter::new();
     let tail = TailRules::new().otherwise(1.0).build();
-    let loom = Loom::builder().sink(sink.clone()).tail(tail).live_view(true).build();
+    let loom = Loom::builder().exporter(memory.clone()).tail(tail).live_view(true).build();
     let run = loom.workflow("w").start();
     let forgotten = run.node("forgotten").start();
     run.node("done").start().end();
-    assert_eq!((loom.flush().pending, sink.span_count()), (1, 0));
+    assert_eq!((loom.flush().pending, memory.span_count()), (1, 0));
     std::mem::forget(forgotten);
     run.end();
     let receipt = loom.finish();
     assert_eq!((receipt.delivered, receipt.pending), (3, 0));
-    let text = sink.tree_text(&TextOptions::stable());
+    let text = memory.tree_text(&TextOptions::stable());
     assert!(text.contains("abandoned"), "{text}");
     let ledger = loom.ledger();
     assert_eq!(ledger.accepted, ledger.delivered + ledger.dropped + ledger.pending);
@@ -290,8 +292,8 @@ fn what_the_tail_sampler_holds_is_pending_until_the_end() {
 
 #[test]
 fn secrets_leave_no_loom() {
-    let sink = MemorySink::new();
-    let loom = Loom::builder().sink(sink.clone()).redact(Redactor::default()).build();
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).redact(Redactor::default()).build();
     let run = loom.workflow("w").start();
     let mut node = run.node("call").start();
     node.input("authorization", "Bearer abcdefghijklmnopqrstuvwxyz0123456789");
@@ -300,7 +302,7 @@ fn secrets_leave_no_loom() {
     node.end();
     run.end();
     loom.flush();
-    let bytes = sink.records();
+    let bytes = memory.records();
     for secret in ["abcdefghijklmnop", "ann@example.org", "hunter2hunter2"] {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
     }
@@ -325,7 +327,7 @@ fn a_run_that_keeps_its_log_gives_it() {
 #[test]
 fn a_node_that_a_sampled_out_run_never_ended_leaves_the_ledger_whole() {
     let tail = TailRules::new().otherwise(0.0).build();
-    let loom = Loom::builder().sink(MemorySink::new()).tail(tail).live_view(true).build();
+    let loom = Loom::builder().exporter(MemoryExporter::new()).tail(tail).live_view(true).build();
     let run = loom.workflow("w").start();
     let forgotten = run.node("forgotten").start();
     std::mem::forget(forgotten);
@@ -346,7 +348,7 @@ fn a_plain_span_is_of_no_workflow_whatever_was_recorded_before_it() {
     plain.span("below").start().end();
     plain.end();
     loom.flush();
-    let records = sink.records();
+    let records = memory.records();
     let workflows: Vec<bool> =
         spanloom::record::Records::new(&records).map(|record| record.unwrap().workflow.is_valid()).collect();
     assert_eq!(workflows, [true, true, false, false]);
@@ -395,7 +397,7 @@ fn a_plain_span_says_that_its_parent_is_remote() {
     loom.span("s", Some(&remote(true))).start().span("t").start().end();
     loom.flush();
     let mut seen = Vec::new();
-    sink.each_span(|span: SpanView<'_>| {
+    memory.each_span(|span: SpanView<'_>| {
         seen.push((span.name.to_owned(), span.flags, span.trace_state.to_owned()))
     });
     let span = |name: &str, flags| (name.to_owned(), flags, "vendor=1".to_owned());
@@ -419,17 +421,17 @@ fn a_parent_without_ids_is_none() {
     loom.workflow("w").parent(&context).start().end();
     loom.span("s", Some(&nobody)).start().end();
     loom.flush();
-    sink.each_span(|span: SpanView<'_>| {
+    memory.each_span(|span: SpanView<'_>| {
         assert!(span.trace_id.is_valid() && !span.parent_span_id.is_valid(), "{}", span.name);
     });
-    assert_eq!(sink.span_count(), 2);
+    assert_eq!(memory.span_count(), 2);
 }
 
 #[test]
 fn the_tail_sampler_sees_what_other_threads_still_hold() {
-    let sink = MemorySink::new();
+    let memory = MemoryExporter::new();
     let tail = TailRules::new().keep_errors().otherwise(0.0).build();
-    let loom = Loom::builder().sink(sink.clone()).tail(tail).live_view(true).build();
+    let loom = Loom::builder().exporter(memory.clone()).tail(tail).live_view(true).build();
     loom.span("this thread's buffer comes first", None).start().end();
     let run = loom.workflow("w").start();
     let (failed, done) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -448,7 +450,7 @@ fn the_tail_sampler_sees_what_other_threads_still_hold() {
         loom.flush();
         done.store(true, Ordering::Release);
     });
-    let text = sink.tree_text(&TextOptions::stable());
+    let text = memory.tree_text(&TextOptions::stable());
     assert!(text.starts_with("w  workflow") && text.contains("└─ fails  error: no"), "{text}");
     assert_eq!(loom.ledger().delivered, 2);
 }

@@ -466,9 +466,9 @@ fn an_openinference_span_alone_is_workflow_and_node() {
 #[cfg(feature = "native")]
 #[test]
 fn a_live_workflow_becomes_a_sensible_log() {
-    use spanloom::native::{Loom, MemorySink};
-    let sink = MemorySink::new();
-    let loom = Loom::builder().service("planner").sink(sink.clone()).build();
+    use spanloom::native::{Loom, MemoryExporter};
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().service("planner").exporter(memory.clone()).build();
     let run = loom.workflow("answer-question").app("app-1").user("u-7").chat("c-9").question("why?").start();
     run.tag("tier", "gold");
     let mut plan = run.node("plan").kind("llm").start();
@@ -481,7 +481,7 @@ fn a_live_workflow_becomes_a_sensible_log() {
     run.end();
     loom.finish();
     let mut spans = Vec::new();
-    sink.each_span(|span| spans.push(span.message.to_vec()));
+    memory.each_span(|span| spans.push(span.message.to_vec()));
     let log = back(&spans);
     assert_eq!((log.app_id.as_str(), log.uid.as_str(), log.chat_id.as_str()), ("app-1", "u-7", "c-9"));
     assert_eq!((log.question.as_str(), log.answer.as_str()), ("why?", "so"));

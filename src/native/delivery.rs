@@ -1,6 +1,9 @@
 //! The way of records inside a loom: whole workflows past the tail sampler, every span past the redactor, then to the sinks.
 
-use super::sink::{Outgoing, RecordSink};
+use std::time::Duration;
+
+use super::export::{Exporter, Outgoing};
+use crate::deliver::Answer;
 use crate::loom::{NodeFlags, Weaver, WeaverOptions, Woven};
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
@@ -12,7 +15,7 @@ use crate::sample::{TailSampler, WorkflowFacts};
 pub(super) struct Delivery {
     pub(super) tail: Option<Tail>,
     pub(super) redactor: Option<Redactor>,
-    pub(super) sinks: Vec<Box<dyn RecordSink>>,
+    pub(super) sinks: Vec<Box<dyn Exporter>>,
     pub(super) resource: Resource,
     pub(super) scope: Scope,
     pub(super) wording: Wording,
@@ -132,11 +135,19 @@ impl Delivery {
     fn send(&mut self, records: &[u8], spans: u64) -> Outcome {
         let redacted = self.redactor.as_ref().map(|redactor| redacted(redactor, records));
         let records = redacted.as_deref().unwrap_or(records);
-        let outgoing =
-            Outgoing { records, resource: &self.resource, scope: &self.scope, wording: self.wording };
+        let outgoing = Outgoing {
+            records,
+            resource: &self.resource,
+            scope: &self.scope,
+            wording: self.wording,
+            within: Duration::from_secs(10),
+        };
         let mut sink_errors = 0;
         for sink in &mut self.sinks {
-            sink_errors += u64::from(!went_well(|| sink.take(&outgoing)));
+            sink_errors += u64::from(!went_well(|| match sink.export(&outgoing) {
+                Answer::Taken { .. } => Ok(()),
+                other => Err(std::io::Error::other(format!("{other:?}"))),
+            }));
         }
         let mut outcome = Outcome { sink_errors, ..Outcome::default() };
         *(if sink_errors > 0 { &mut outcome.dropped } else { &mut outcome.delivered }) = spans;

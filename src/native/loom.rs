@@ -7,8 +7,8 @@ use super::clock::TimeSource;
 use super::core::{Core, Ledger};
 use super::delivery::{Delivery, Tail};
 use super::entropy::IdSource;
+use super::export::Exporter;
 use super::node::{Ids, NodeBuilder, Parent, usable};
-use super::sink::RecordSink;
 use super::workflow::WorkflowBuilder;
 use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
 use crate::host::{Clock, Entropy};
@@ -23,9 +23,9 @@ use crate::value::Value;
 /// Records workflows. Clones are the same loom; when the last one is gone, what is recorded is flushed.
 ///
 /// ```
-/// use spanloom::{Loom, MemorySink};
-/// let sink = MemorySink::new();
-/// let loom = Loom::builder().service("planner").sink(sink.clone()).build();
+/// use spanloom::{Loom, MemoryExporter};
+/// let memory = MemoryExporter::new();
+/// let loom = Loom::builder().service("planner").exporter(memory.clone()).build();
 /// loom.workflow("nothing to do").start().end();
 /// let receipt = loom.flush();
 /// assert_eq!((receipt.delivered, receipt.pending), (1, 0));
@@ -196,14 +196,14 @@ impl Core {
 ///
 /// ```
 /// use spanloom::host::{ManualClock, SeededEntropy};
-/// use spanloom::{Loom, MemorySink};
+/// use spanloom::{Loom, MemoryExporter};
 /// let record = || {
 ///     // With a clock and ids of its own, a loom gives the same bytes on every run.
-///     let (sink, clock) = (MemorySink::new(), ManualClock::at(1_700_000_000_000_000_000));
+///     let (memory, clock) = (MemoryExporter::new(), ManualClock::at(1_700_000_000_000_000_000));
 ///     let loom = Loom::builder()
 ///         .service("planner")
 ///         .resource("deployment.environment.name", "test")
-///         .sink(sink.clone())
+///         .exporter(memory.clone())
 ///         .clock(clock.clone())
 ///         .entropy(SeededEntropy::new(7))
 ///         .build();
@@ -211,7 +211,7 @@ impl Core {
 ///     clock.advance(1_000_000);
 ///     run.end();
 ///     loom.flush();
-///     sink.to_otlp()
+///     memory.to_otlp()
 /// };
 /// assert_eq!(record(), record());
 /// ```
@@ -229,7 +229,7 @@ pub struct LoomBuilder {
     live_view: bool,
     random_flag: bool,
     disabled: bool,
-    sinks: Vec<Box<dyn RecordSink>>,
+    sinks: Vec<Box<dyn Exporter>>,
 }
 
 impl LoomBuilder {
@@ -249,7 +249,7 @@ impl LoomBuilder {
 
     /// Takes records; several sinks all get all of them.
     #[must_use]
-    pub fn sink(mut self, sink: impl RecordSink + 'static) -> Self {
+    pub fn exporter(mut self, sink: impl Exporter + 'static) -> Self {
         self.sinks.push(Box::new(sink));
         self
     }
@@ -279,13 +279,13 @@ impl LoomBuilder {
     ///
     /// ```
     /// use spanloom::otlp::convention::{Convention, Wording};
-    /// use spanloom::{Loom, MemorySink};
-    /// let sink = MemorySink::new();
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let memory = MemoryExporter::new();
     /// let words = Wording { convention: Convention::OpenInference, ..Wording::default() };
-    /// let loom = Loom::builder().wording(words).sink(sink.clone()).build();
+    /// let loom = Loom::builder().wording(words).exporter(memory.clone()).build();
     /// loom.workflow("answer").start().end();
     /// loom.flush();
-    /// let request = sink.to_otlp();
+    /// let request = memory.to_otlp();
     /// assert!(request.windows(23).any(|text| text == b"openinference.span.kind"));
     /// ```
     #[must_use]

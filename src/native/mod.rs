@@ -15,19 +15,20 @@ mod clock;
 mod core;
 mod delivery;
 mod entropy;
+mod export;
 mod folder_store;
 mod here;
 mod loom;
 mod node;
-mod sink;
 mod workflow;
 
 pub use self::core::Ledger;
 pub use clock::system_unix_nanos;
+pub use export::{Exporter, FileExporter, MemoryExporter, Outgoing};
 pub use folder_store::FolderStore;
 pub use loom::{Loom, LoomBuilder, Receipt};
 pub use node::{Node, NodeBuilder, Span};
-pub use sink::{FileSink, MemorySink, Outgoing, RecordSink};
+
 pub use workflow::{Workflow, WorkflowBuilder};
 
 /// What a loom is made of.

@@ -131,9 +131,9 @@ impl<'a> NodeBuilder<'a> {
     ///
     /// ```
     /// use spanloom::loom::TextOptions;
-    /// use spanloom::{Loom, MemorySink};
-    /// let sink = MemorySink::new();
-    /// let loom = Loom::builder().sink(sink.clone()).build();
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let memory = MemoryExporter::new();
+    /// let loom = Loom::builder().exporter(memory.clone()).build();
     /// let run = loom.workflow("answer").start();
     /// let sum: Result<i32, std::num::ParseIntError> = run.node("add").kind("tool").run(|node| {
     ///     node.input("left", "2").input("right", "two");
@@ -142,7 +142,7 @@ impl<'a> NodeBuilder<'a> {
     /// assert!(sum.is_err());
     /// run.end();
     /// loom.flush();
-    /// assert!(sink.tree_text(&TextOptions::stable()).contains("add  tool  error: invalid digit found in string"));
+    /// assert!(memory.tree_text(&TextOptions::stable()).contains("add  tool  error: invalid digit found in string"));
     /// ```
     ///
     /// # Errors
@@ -195,16 +195,16 @@ pub(super) fn announce(live: &Live) {
 /// Nothing here fails, blocks or panics: where the node is not recorded, every call costs a branch.
 ///
 /// ```
-/// use spanloom::{Loom, MemorySink, Usage};
-/// let sink = MemorySink::new();
-/// let loom = Loom::builder().service("planner").sink(sink.clone()).build();
+/// use spanloom::{Loom, MemoryExporter, Usage};
+/// let memory = MemoryExporter::new();
+/// let loom = Loom::builder().service("planner").exporter(memory.clone()).build();
 /// let run = loom.workflow("answer").start();
 /// let mut node = run.node("planner").kind("llm").start();
 /// node.input("question", "Which way?").usage(Usage { prompt: 8, completion: 2, ..Usage::default() });
 /// node.end();
 /// run.end();
 /// loom.flush();
-/// assert_eq!(sink.span_count(), 2);
+/// assert_eq!(memory.span_count(), 2);
 /// ```
 #[must_use = "a node that is dropped at once ends at once"]
 pub struct Node {

@@ -180,9 +180,9 @@ impl<'a> WorkflowBuilder<'a> {
 /// After its end, changes do nothing and are counted ([`Ledger::misuse`](super::Ledger)); nodes may still start and end.
 ///
 /// ```
-/// use spanloom::{Loom, MemorySink};
-/// let sink = MemorySink::new();
-/// let loom = Loom::builder().service("planner").sink(sink.clone()).build();
+/// use spanloom::{Loom, MemoryExporter};
+/// let memory = MemoryExporter::new();
+/// let loom = Loom::builder().service("planner").exporter(memory.clone()).build();
 /// let run = loom.workflow("answer-question").app("app-1").user("u-7").question("Will it rain?").start();
 /// let weather: Result<&str, std::fmt::Error> = run.node("weather").kind("tool").run(|node| {
 ///     node.input("city", "Paris");
@@ -190,7 +190,7 @@ impl<'a> WorkflowBuilder<'a> {
 /// });
 /// run.answer(weather?).end();
 /// loom.flush();
-/// assert_eq!(sink.span_count(), 2);
+/// assert_eq!(memory.span_count(), 2);
 /// # Ok::<(), std::fmt::Error>(())
 /// ```
 #[must_use = "a workflow that is dropped at once ends at once"]

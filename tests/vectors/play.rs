@@ -7,7 +7,7 @@ use spanloom::otlp::span::{SpanKind, SpanView, StatusCode};
 use spanloom::otlp::{Resource, Scope, encode_traces, json::traces_to_json};
 use spanloom::record::{Limits, finished_spans};
 use spanloom::value::{Value, ValueRef};
-use spanloom::{Loom, MemorySink, Node, NodeBuilder, Usage, UsageMode, Workflow};
+use spanloom::{Loom, MemoryExporter, Node, NodeBuilder, Usage, UsageMode, Workflow};
 
 /// What a program gives, in all forms.
 pub struct Played {
@@ -20,9 +20,9 @@ pub struct Played {
 /// Runs a program.
 pub fn play(program: &Json) -> Played {
     let clock = ManualClock::at(number(program.get("clock").unwrap_or(&"1700000000000000000".into())));
-    let sink = MemorySink::new();
+    let memory = MemoryExporter::new();
     let loom = Loom::builder()
-        .sink(sink.clone())
+        .exporter(memory.clone())
         .clock(clock.clone())
         .entropy(SeededEntropy::new(number(&program["seed"])))
         .limits(limits(&program["limits"]))
@@ -34,7 +34,7 @@ pub fn play(program: &Json) -> Played {
     }
     drop(stage);
     loom.flush();
-    forms(sink.records())
+    forms(memory.records())
 }
 
 fn forms(records: Vec<u8>) -> Played {

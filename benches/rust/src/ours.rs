@@ -1,12 +1,12 @@
 //! spanloom doing W, through the handles that a program uses, with the limits and the sampling that it has by default.
 
 use std::hint::black_box;
-use std::io;
 
+use spanloom::deliver::Answer;
 use spanloom::otlp::span::StatusCode;
 use spanloom::otlp::{Resource, Scope, encode_traces};
 use spanloom::sample::Sampler;
-use spanloom::{Loom, MemorySink, Outgoing, RecordSink};
+use spanloom::{Exporter, Loom, MemoryExporter, Outgoing};
 
 use crate::harness::Scenario;
 use crate::workload::{
@@ -24,8 +24,8 @@ pub fn record_and_encode() -> Scenario<'static> {
     bursts(Encode::default())
 }
 
-fn bursts(sink: impl RecordSink + 'static) -> Scenario<'static> {
-    let loom = Loom::builder().service(SERVICE).resource("service.version", "1.0.0").sink(sink).build();
+fn bursts(sink: impl Exporter + 'static) -> Scenario<'static> {
+    let loom = Loom::builder().service(SERVICE).resource("service.version", "1.0.0").exporter(sink).build();
     let recorder = loom.clone();
     let work = move || (0..BURST).for_each(|_| record_workflow(&recorder));
     Scenario::new(BURST_SPANS, work).settling(move || {
@@ -36,20 +36,21 @@ fn bursts(sink: impl RecordSink + 'static) -> Scenario<'static> {
 
 /// W that the sampler refuses.
 pub fn unsampled() -> Scenario<'static> {
-    let loom = Loom::builder().service(SERVICE).sampler(Sampler::ALWAYS_OFF).sink(Forget).build();
+    let loom = Loom::builder().service(SERVICE).sampler(Sampler::ALWAYS_OFF).exporter(Forget).build();
     Scenario::new(SPANS, move || record_workflow(&loom))
 }
 
 /// Records of a burst become an OTLP request: the encoder alone.
 pub fn encode() -> Scenario<'static> {
-    let sink = MemorySink::new();
-    bursts(sink.clone()).run(1);
-    let records = sink.take_records();
+    let memory = MemoryExporter::new();
+    bursts(memory.clone()).run(1);
+    let records = memory.take_records();
     let (resource, scope) = (Resource::default(), Scope::new(SERVICE, ""));
     let mut request = Vec::new();
     Scenario::new(BURST_SPANS, move || {
         request.clear();
         let outgoing = Outgoing {
+            within: std::time::Duration::MAX,
             records: black_box(&records),
             resource: &resource,
             scope: &scope,
@@ -79,10 +80,10 @@ fn record_workflow(loom: &Loom) {
 
 struct Forget;
 
-impl RecordSink for Forget {
-    fn take(&mut self, outgoing: &Outgoing<'_>) -> io::Result<()> {
+impl Exporter for Forget {
+    fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         black_box(outgoing.records);
-        Ok(())
+        Answer::taken()
     }
 }
 
@@ -92,12 +93,12 @@ struct Encode {
     request: Vec<u8>,
 }
 
-impl RecordSink for Encode {
-    fn take(&mut self, outgoing: &Outgoing<'_>) -> io::Result<()> {
+impl Exporter for Encode {
+    fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         self.request.clear();
         encode_traces(outgoing.resource, outgoing.scope, outgoing.spans(), &mut self.request);
         black_box(&self.request);
-        Ok(())
+        Answer::taken()
     }
 }
 
@@ -109,9 +110,9 @@ mod tests {
 
     #[test]
     fn our_w_is_the_peers_w() {
-        let sink = MemorySink::new();
-        bursts(sink.clone()).run(1);
-        let ours = sink.to_otlp();
+        let memory = MemoryExporter::new();
+        bursts(memory.clone()).run(1);
+        let ours = memory.to_otlp();
         let peers = crate::peers::opentelemetry::request();
         let nodes = |request: &[u8]| {
             let traces = decode_traces(request).unwrap();

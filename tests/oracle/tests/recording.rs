@@ -15,7 +15,7 @@ use spanloom::redact::Redactor;
 use spanloom::sample::{Sampler, TailRules};
 use spanloom::value::{Value, ValueRef};
 use spanloom::vocabulary as key;
-use spanloom::{Loom, MemorySink, Node, SpanId, Usage, UsageMode, Workflow};
+use spanloom::{Loom, MemoryExporter, Node, SpanId, Usage, UsageMode, Workflow};
 use spanloom_oracle::canonical_span;
 use spanloom_oracle::prost::Message;
 use spanloom_oracle::proto::common::v1::AnyValue;
@@ -226,7 +226,7 @@ impl Open {
 /// A program while it runs.
 struct Player {
     loom: Loom,
-    sink: MemorySink,
+    memory: MemoryExporter,
     clock: ManualClock,
     setting: Setting,
     open: Vec<Open>,
@@ -252,9 +252,9 @@ fn told(value: &Value) -> ValueRef<'_> {
 
 impl Player {
     fn new(setting: &Setting) -> Self {
-        let (sink, clock) = (MemorySink::new(), ManualClock::at(1_700_000_000_000_000_000));
+        let (memory, clock) = (MemoryExporter::new(), ManualClock::at(1_700_000_000_000_000_000));
         let mut builder = Loom::builder()
-            .sink(sink.clone())
+            .exporter(memory.clone())
             .clock(clock.clone())
             .entropy(SeededEntropy::new(7))
             .limits(setting.limits)
@@ -267,7 +267,7 @@ impl Player {
             builder = builder.redact(Redactor::default());
         }
         let loom = builder.build();
-        Self { loom, sink, clock, setting: setting.clone(), open: vec![], forgotten: vec![], ended: vec![] }
+        Self { loom, memory, clock, setting: setting.clone(), open: vec![], forgotten: vec![], ended: vec![] }
     }
 
     fn started(&mut self, handle: Handle, mut model: Model, known: bool) {
@@ -425,7 +425,7 @@ impl Player {
         let receipt = self.loom.finish();
         self.adds_up();
         assert_eq!((receipt.pending, self.loom.ledger().dropped), (0, 0));
-        let records = self.sink.records();
+        let records = self.memory.records();
         // Only now: they hold their loom.
         self.forgotten.clear();
         (records, self.ended)

@@ -1,0 +1,105 @@
+//! Where records go: into memory for tests, into a file, or to an exporter of your own.
+
+mod file;
+mod memory;
+
+use std::io;
+use std::time::Duration;
+
+pub use file::FileExporter;
+pub use memory::MemoryExporter;
+
+use crate::deliver::Answer;
+use crate::otlp::convention::Wording;
+use crate::otlp::span::SpanView;
+use crate::otlp::{Resource, Scope, encode_traces};
+use crate::record::finished_spans;
+
+/// Records on their way out, and who they are of: what a [`Exporter`] is given.
+///
+/// ```
+/// use spanloom::deliver::Answer;
+/// use spanloom::{Exporter, Outgoing};
+/// struct Stdout;
+/// impl Exporter for Stdout {
+///     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
+///         println!("{} spans, {} bytes of OTLP", outgoing.spans().count(), outgoing.to_otlp().len());
+///         Answer::taken()
+///     }
+/// }
+/// let loom = spanloom::Loom::builder().exporter(Stdout).build();
+/// loom.workflow("answer").start().end();
+/// assert_eq!(loom.flush().delivered, 1);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// A stream of records: read it with [`Records`](crate::record::Records).
+    pub records: &'a [u8],
+    /// The program that they are of.
+    pub resource: &'a Resource,
+    /// The library that recorded them.
+    pub scope: &'a Scope,
+    /// In which words [`Self::to_otlp`] tells them; the records themselves are in the inner ones.
+    pub wording: Wording,
+    /// How long sending may take.
+    pub within: Duration,
+}
+
+impl<'a> Outgoing<'a> {
+    /// The spans that have ended, as OTLP `Span` messages.
+    pub fn spans(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
+        finished_spans(self.records)
+    }
+
+    /// The spans that have ended, as an OTLP export request.
+    #[must_use]
+    pub fn to_otlp(&self) -> Vec<u8> {
+        let mut request = Vec::new();
+        if self.wording.is_copy() {
+            encode_traces(self.resource, self.scope, self.spans(), &mut request);
+            return request;
+        }
+        let worded: Vec<Vec<u8>> = self
+            .spans()
+            .filter_map(|span| SpanView::read(span).ok())
+            .map(|span| {
+                let mut message = Vec::new();
+                self.wording.write_span(&span, &mut message);
+                message
+            })
+            .collect();
+        encode_traces(self.resource, self.scope, worded.iter().map(Vec::as_slice), &mut request);
+        request
+    }
+}
+
+/// Takes records to one destination. A loom has one or more of these and calls each of them from one thread at a time.
+///
+/// An exporter sends what it is given, once, and says what came of it. Waiting, trying again, splitting what is too large
+/// and counting is not its affair.
+///
+/// ```
+/// use spanloom::deliver::{Answer, Reason};
+/// use spanloom::{Exporter, Outgoing};
+/// struct Closed;
+/// impl Exporter for Closed {
+///     fn export(&mut self, _: &Outgoing<'_>) -> Answer {
+///         Answer::Refused { reason: Reason::NonRetryable, why: "closed".to_owned() }
+///     }
+/// }
+/// let loom = spanloom::Loom::builder().exporter(Closed).build();
+/// loom.workflow("answer").start().end();
+/// assert_eq!(loom.flush().dropped, 1);
+/// ```
+pub trait Exporter: Send {
+    /// Sends these records. They are whole records.
+    fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer;
+
+    /// Writes out what the exporter holds back.
+    ///
+    /// # Errors
+    /// When that fails.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
