@@ -33,7 +33,7 @@ fn on_a_thread(run: impl FnOnce() + Send + 'static) {
     std::thread::spawn(run).join().unwrap();
 }
 
-/// A sink that does what it is told to.
+/// An exporter that does what it is told to.
 struct Does<F>(F);
 
 impl<F: FnMut(&Outgoing<'_>) -> io::Result<()> + Send> Exporter for Does<F> {
@@ -126,7 +126,7 @@ fn a_sink_may_use_its_own_loom() {
             if let Some(loom) = inner.get() {
                 // More than a thread's buffer holds, and every other way to the sinks.
                 for _ in 0..1_000 {
-                    loom.span("from the sink", None).start().attribute("pad", &*"x".repeat(200));
+                    loom.span("from the exporter", None).start().attribute("pad", &*"x".repeat(200));
                 }
                 loom.flush();
                 adds_up(loom);
@@ -137,7 +137,7 @@ fn a_sink_may_use_its_own_loom() {
     assert!(own.set(loom.clone()).is_ok());
     loom.workflow("w").start().end();
     assert_eq!(loom.flush().delivered, 1);
-    assert_eq!(adds_up(&loom).pending, 1_000, "what the sink recorded waits for the next time");
+    assert_eq!(adds_up(&loom).pending, 1_000, "what the exporter recorded waits for the next time");
     assert_eq!(loom.flush().delivered, 1_000);
     adds_up(&loom);
     assert_eq!(seen.load(Ordering::Relaxed), 1_001);
@@ -150,7 +150,7 @@ fn a_sink_that_records_while_its_thread_ends_does_not_hang() {
     let loom = Loom::builder()
         .exporter(Does(move |_: &Outgoing<'_>| {
             if let Some(loom) = inner.get() {
-                loom.span("from the sink", None).start().end();
+                loom.span("from the exporter", None).start().end();
             }
             Ok(())
         }))

@@ -1,4 +1,4 @@
-//! The native handles: what a program says is what a sink gets.
+//! The native handles: what a program says is what an exporter gets.
 #![cfg(feature = "native")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,11 +21,11 @@ fn seeded() -> (Loom, MemoryExporter, ManualClock) {
         .clock(clock.clone())
         .entropy(SeededEntropy::new(7))
         .build();
-    (loom, sink, clock)
+    (loom, memory, clock)
 }
 
 /// Name, parent's name and attribute count of each span, in the order of their ends.
-fn outline(sink: &MemoryExporter) -> Vec<(String, String, usize)> {
+fn outline(memory: &MemoryExporter) -> Vec<(String, String, usize)> {
     let mut spans = Vec::new();
     memory.each_span(|span| {
         spans.push((span.span_id, span.parent_span_id, span.name.to_owned(), span.attributes().count()));
@@ -37,7 +37,7 @@ fn outline(sink: &MemoryExporter) -> Vec<(String, String, usize)> {
 
 #[test]
 fn a_workflow_reaches_the_sink_as_a_tree() {
-    let (loom, sink, clock) = seeded();
+    let (loom, memory, clock) = seeded();
     let run = loom.workflow("answer").app("a").user("u").question("why?").start();
     let mut plan = run.node("plan").kind("llm").start();
     plan.input("question", "why?").usage(Usage { prompt: 3, completion: 1, ..Usage::default() });
@@ -52,7 +52,7 @@ fn a_workflow_reaches_the_sink_as_a_tree() {
     let names = |name: &str, parent: &str, attributes| (name.to_owned(), parent.to_owned(), attributes);
     // app, user and span_version on each; kind, operation and name on the root; question, answer, status number
     assert_eq!(
-        outline(&sink),
+        outline(&memory),
         [names("inner", "plan", 4), names("plan", "answer", 8), names("answer", "", 9)]
     );
 }
@@ -60,7 +60,7 @@ fn a_workflow_reaches_the_sink_as_a_tree() {
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
     let record = || {
-        let (loom, sink, clock) = seeded();
+        let (loom, memory, clock) = seeded();
         let run = loom.workflow("w").sid("s").start();
         for step in 0..50 {
             clock.advance(10);
@@ -75,7 +75,7 @@ fn the_same_seed_gives_the_same_bytes() {
 
 #[test]
 fn an_error_becomes_status_and_exception_and_is_given_on() {
-    let (loom, sink, _) = seeded();
+    let (loom, memory, _) = seeded();
     let run = loom.workflow("w").start();
     let result: Result<(), String> = run.node("tool").run(|_| Err("no network".into()));
     assert_eq!(result, Err("no network".to_owned()));
@@ -127,7 +127,7 @@ fn a_disabled_loom_passes_the_caller_s_context_on() {
 
 #[test]
 fn changes_after_the_end_do_nothing_and_are_counted() {
-    let (loom, sink, _) = seeded();
+    let (loom, memory, _) = seeded();
     let run = loom.workflow("w").start();
     run.end();
     run.answer("late").end();
@@ -235,7 +235,7 @@ fn a_file_holds_a_request_a_line() {
 
 #[test]
 fn a_panic_ends_its_node_as_failed() {
-    let (loom, sink, _) = seeded();
+    let (loom, memory, _) = seeded();
     let run = loom.workflow("w").start();
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let _node = run.node("n").start();
@@ -340,7 +340,7 @@ fn a_node_that_a_sampled_out_run_never_ended_leaves_the_ledger_whole() {
 
 #[test]
 fn a_plain_span_is_of_no_workflow_whatever_was_recorded_before_it() {
-    let (loom, sink, _) = seeded();
+    let (loom, memory, _) = seeded();
     let run = loom.workflow("w").start();
     run.node("n").start().end();
     run.end();
@@ -393,7 +393,7 @@ fn a_caller_s_tracestate_goes_on_from_every_handle() {
 
 #[test]
 fn a_plain_span_says_that_its_parent_is_remote() {
-    let (loom, sink, _) = seeded();
+    let (loom, memory, _) = seeded();
     loom.span("s", Some(&remote(true))).start().span("t").start().end();
     loom.flush();
     let mut seen = Vec::new();
@@ -415,7 +415,7 @@ fn an_unsampled_root_span_tells_other_programs_so() {
 
 #[test]
 fn a_parent_without_ids_is_none() {
-    let (loom, sink, _) = seeded();
+    let (loom, memory, _) = seeded();
     let nobody = spanloom::context::SpanContext::default();
     let context = spanloom::context::Context { span: Some(nobody.clone()), ..Default::default() };
     loom.workflow("w").parent(&context).start().end();
