@@ -64,9 +64,10 @@ impl Buffer {
         if self.bytes.len() < self.end + slice.len() {
             self.grow(slice.len());
         }
-        if let Some(place) = self.bytes.get_mut(self.end..self.end + slice.len()) {
+        let start = self.end;
+        if let Some(place) = self.bytes.get_mut(start..start + slice.len()) {
+            self.end = start + slice.len();
             place.copy_from_slice(slice);
-            self.end += slice.len();
         }
     }
 

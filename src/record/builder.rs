@@ -13,15 +13,16 @@
 //!
 //! A builder is used again and again; its buffers keep their room, so a span costs no allocation.
 
-use super::buffer::{Buffer, SHORT, put_array, put_short};
+use super::buffer::Buffer;
 use super::envelope::ENVELOPE_LEN;
 use super::keys::{KeyIndex, find_key_value, has_field, key_hash, replace_range};
 use super::limits::Limits;
 use super::nested::Nested;
 use super::pairs::{put_attribute, put_told};
+use plain::Plain;
 use crate::id::{SpanId, TraceId};
 use crate::otlp::span::{SpanKind, StatusCode, field};
-use crate::otlp::wire::{open_message, put_bytes_field, put_fixed64_field};
+use crate::otlp::wire::{open_message, put_bytes_field, put_fixed64_field, put_varint_field};
 use crate::usage::Usage;
 use crate::value::{ValueRef, ValueSink, cut_bytes, cut_chars};
 use crate::vocabulary as key;
@@ -32,10 +33,6 @@ const SAMPLED: u32 = 0x01;
 const HAS_IS_REMOTE: u32 = 0x100;
 /// The parent lives in another process.
 const IS_REMOTE: u32 = 0x200;
-
-/// Numbers of the text fields, as the single byte that they need.
-const TRACE_STATE: u8 = 3;
-const NAME: u8 = 5;
 
 /// What is known of a span when it starts.
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +109,7 @@ struct Entries {
 #[derive(Debug, Default)]
 pub struct SpanBuilder {
     limits: Limits,
+    plain: Plain,
     out: Buffer,
     keys: KeyIndex,
     /// Attributes that the program set; those of the vocabulary are not counted.
@@ -161,7 +159,8 @@ impl SpanBuilder {
     /// A builder that holds its spans to these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits: limits.kept(), ..Self::default() }
+        let limits = limits.kept();
+        Self { limits, plain: Plain::within(&limits), ..Self::default() }
     }
 
     /// The limits that spans are held to.
@@ -173,6 +172,7 @@ impl SpanBuilder {
     /// Holds the spans that follow to other limits.
     pub const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits.kept();
+        self.plain = Plain::within(&self.limits);
     }
 
     /// How many bytes its buffers have room for.
@@ -186,52 +186,55 @@ impl SpanBuilder {
     #[inline]
     pub fn start(&mut self, start: &SpanStart<'_>) {
         self.clear();
-        let name = cut_bytes(cut_chars(start.name, self.limits.value_length), self.limits.span_bytes / 4);
-        let out = &mut self.out;
-        if let Some(window) = out.window::<{ ENVELOPE_LEN + 28 }>() {
-            put_array(window, ENVELOPE_LEN, [0x0a, 16]);
-            put_array(window, ENVELOPE_LEN + 2, start.trace_id.to_bytes());
-            put_array(window, ENVELOPE_LEN + 18, [0x12, 8]);
-            put_array(window, ENVELOPE_LEN + 20, start.span_id.to_bytes());
-            out.advance(ENVELOPE_LEN + 28);
-        }
-        if start.trace_state.len() > self.limits.key_length {
-            self.cut += 1;
-        } else if !start.trace_state.is_empty() {
-            put_text_field(out, TRACE_STATE, start.trace_state);
-        }
-        if start.parent_span_id.is_valid()
-            && let Some(window) = out.window::<10>()
-        {
-            put_array(window, 0, [0x22, 8]);
-            put_array(window, 2, start.parent_span_id.to_bytes());
-            out.advance(10);
-        }
-        if !name.is_empty() {
-            put_text_field(out, NAME, name);
-        }
-        if let Some(window) = out.window::<20>() {
-            put_array(window, 0, [0x30, start.span_kind as u8, 0x39]);
-            put_array(window, 3, start.start_unix_nano.to_le_bytes());
-            put_array(window, 11, [0x41]);
-            out.advance(20);
+        if !self.start_plainly(start) {
+            self.start_generally(start);
         }
         let remote = if start.parent_is_remote { IS_REMOTE } else { 0 };
         self.head = Head {
             workflow: start.workflow,
             role: start.role,
             start: start.start_unix_nano,
-            end_at: out.len() - 8,
+            end_at: self.out.len() - 8,
             span_flags: u32::from(start.trace_flags) | SAMPLED | HAS_IS_REMOTE | remote,
         };
-        if name.len() < start.name.len() {
-            self.cut += 1;
-        }
         if start.role == SpanRole::Workflow {
-            self.put_kind(key::KIND_WORKFLOW, name);
+            self.put_kind(key::KIND_WORKFLOW, self.kept_name(start.name));
         } else if !start.node_kind.is_empty() {
-            self.put_kind(start.node_kind, name);
+            self.put_kind(start.node_kind, self.kept_name(start.name));
         }
+    }
+
+    /// As much of a name as the limits allow.
+    fn kept_name<'a>(&self, name: &'a str) -> &'a str {
+        cut_bytes(cut_chars(name, self.limits.value_length), self.limits.span_bytes / 4)
+    }
+
+    /// Writes what stands in front of the attributes, however long it is.
+    #[cold]
+    fn start_generally(&mut self, start: &SpanStart<'_>) {
+        let name = self.kept_name(start.name);
+        self.cut += u32::from(name.len() < start.name.len());
+        self.scratch.clear();
+        let out = &mut self.scratch;
+        out.extend_from_slice(&[0; ENVELOPE_LEN]);
+        put_bytes_field(out, field::TRACE_ID, start.trace_id.as_bytes());
+        put_bytes_field(out, field::SPAN_ID, start.span_id.as_bytes());
+        if start.trace_state.len() > self.limits.key_length {
+            self.cut += 1;
+        } else if !start.trace_state.is_empty() {
+            put_bytes_field(out, field::TRACE_STATE, start.trace_state.as_bytes());
+        }
+        if start.parent_span_id.is_valid() {
+            put_bytes_field(out, field::PARENT_SPAN_ID, start.parent_span_id.as_bytes());
+        }
+        if !name.is_empty() {
+            put_bytes_field(out, field::NAME, name.as_bytes());
+        }
+        put_varint_field(out, field::KIND, start.span_kind as u64);
+        put_fixed64_field(out, field::START, start.start_unix_nano);
+        // An end of zero is left out by the encoder: the bytes of the end are put in later.
+        out.extend_from_slice(&[0x41, 0, 0, 0, 0, 0, 0, 0, 0]);
+        self.out.put(&self.scratch);
     }
 
     /// Forgets everything but the room of the buffers.
@@ -303,18 +306,6 @@ impl SpanBuilder {
             ValueRef::Int(number) => self.put_int(name, hash, number),
             value => self.put_limited(name, hash, value),
         }
-    }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    #[inline(never)]
-    fn put_text(&mut self, name: &str, hash: u32, text: &str) {
-        self.put_limited(name, hash, ValueRef::Str(text));
-    }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    #[inline(never)]
-    fn put_int(&mut self, name: &str, hash: u32, number: i64) {
-        self.put_limited(name, hash, ValueRef::Int(number));
     }
 
     /// Sets an attribute to what `tell` tells.
@@ -496,6 +487,9 @@ impl SpanBuilder {
     /// Adds an event with attributes.
     #[inline]
     pub fn event(&mut self, time_unix_nano: u64, name: &str, attributes: &[(&str, ValueRef<'_>)]) {
+        if attributes.is_empty() && self.event_plainly(time_unix_nano, name) {
+            return;
+        }
         let Some(mut event) = self.open_event(time_unix_nano, name) else { return };
         for (name, value) in attributes {
             event.attribute(name, &mut |sink| value.tell(sink));
@@ -606,21 +600,7 @@ impl SpanBuilder {
     }
 }
 
-/// Appends a text field.
-#[inline]
-fn put_text_field(out: &mut Buffer, number: u8, text: &str) {
-    if text.len() <= SHORT {
-        let Some(window) = out.window::<{ SHORT + 2 }>() else { return };
-        put_array(window, 0, [number << 3 | 2, u8::try_from(text.len()).unwrap_or(0)]);
-        put_short(window, 2, text.as_bytes());
-        out.advance(2 + text.len());
-    } else {
-        let mut head = Vec::new();
-        put_bytes_field(&mut head, number.into(), text.as_bytes());
-        out.put(&head);
-    }
-}
-
 mod finish;
+mod plain;
 #[cfg(test)]
 mod tests;

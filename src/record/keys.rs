@@ -36,6 +36,18 @@ impl KeyIndex {
         self.places.push(Place { hash, start: u32::try_from(start).unwrap_or(u32::MAX) });
     }
 
+    /// As [`Self::add`], where no key with a hash like this is there and no room has to be made; false, and nothing is noted,
+    /// where either may be.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[inline(always)]
+    pub(super) fn add_new(&mut self, hash: u32, start: usize) -> bool {
+        if self.seen & bit(hash) != 0 || self.places.len() == self.places.capacity() {
+            return false;
+        }
+        self.add(hash, start);
+        true
+    }
+
     /// The index of the pair with this key, whose hash is `hash`.
     #[inline]
     pub(super) fn find(&self, out: &[u8], key: &str, hash: u32) -> Option<usize> {

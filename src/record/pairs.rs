@@ -49,8 +49,9 @@ fn put_plain<const N: usize>(out: &mut Buffer, key: &[u8], value: [u8; N]) -> bo
     true
 }
 
+/// A pair with a number.
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-fn put_int(out: &mut Buffer, key: &[u8], bits: u64) -> bool {
+pub(super) fn put_int(out: &mut Buffer, key: &[u8], bits: u64) -> bool {
     if bits < 0x80 {
         return put_plain(out, key, [VALUE, 2, 0x18, low_bits(bits)]);
     }
@@ -72,8 +73,18 @@ fn put_int(out: &mut Buffer, key: &[u8], bits: u64) -> bool {
     true
 }
 
+/// Texts up to here have a length of two bytes, and so have the messages around them.
+const LONG: usize = 0x4000 - 2 * SHORT;
+
+/// True where all lengths in the pair take one byte, or all behind the key's take two: what [`put_text`] writes.
+#[inline(always)]
+pub(super) fn is_plain_text(keys: usize, texts: usize) -> bool {
+    keys <= SHORT && (keys + texts < 0x80 - 6 || (0x80..LONG).contains(&texts))
+}
+
+/// A pair with a text; false, and nothing is written, where it is not plain.
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-fn put_text(out: &mut Buffer, key: &[u8], text: &[u8]) -> bool {
+pub(super) fn put_text(out: &mut Buffer, key: &[u8], text: &[u8]) -> bool {
     let (keys, texts) = (key.len(), text.len());
     let Some(window) = out.window::<{ WINDOW + SHORT }>() else { return false };
     if keys + texts < 0x80 - 6 {
@@ -90,7 +101,7 @@ fn put_text(out: &mut Buffer, key: &[u8], text: &[u8]) -> bool {
         }
         return true;
     }
-    if !(0x80..0x4000 - 2 * SHORT).contains(&texts) {
+    if !(0x80..LONG).contains(&texts) {
         return false;
     }
     // Every length behind the key's takes two bytes.

@@ -58,24 +58,18 @@ impl SpanBuilder {
         } else {
             self.out.put(&self.events);
         }
-        let out = &mut self.out;
         if self.has_extras && !self.status_message.is_empty() {
-            self.scratch.clear();
-            let start = open_message(&mut self.scratch, field::STATUS);
-            put_bytes_field(&mut self.scratch, 2, self.status_message.as_bytes());
-            put_varint_field(&mut self.scratch, 3, self.status as u64);
-            close_message(&mut self.scratch, start);
-            out.put(&self.scratch);
-        } else if self.status != StatusCode::Unset
-            && let Some(window) = out.window::<4>()
-        {
-            *window = [0x7a, 2, 0x18, self.status as u8];
-            out.advance(4);
+            self.put_status_message();
         }
-        if let Some(window) = out.window::<6>() {
-            put_array(window, 0, [0x85, 0x01]);
-            put_array(window, 2, self.head.span_flags.to_le_bytes());
-            out.advance(6);
+        let out = &mut self.out;
+        if let Some(window) = out.window::<10>() {
+            // A status without a message, if there is one; else the flags take its place.
+            let bare = self.status != StatusCode::Unset && !(self.has_extras && !self.status_message.is_empty());
+            put_array(window, 0, [0x7a, 2, 0x18, self.status as u8]);
+            let at = if bare { 4 } else { 0 };
+            put_array(window, at, [0x85, 0x01]);
+            put_array(window, at + 2, self.head.span_flags.to_le_bytes());
+            out.advance(at + 6);
         }
         let kind = match self.head.role {
             SpanRole::Workflow => RecordKind::WorkflowClosed,
@@ -83,6 +77,17 @@ impl SpanBuilder {
         };
         out.patch(0, write_envelope(out.len(), kind, record_flags, 1, self.head.workflow));
         out.as_slice()
+    }
+
+    /// Appends the status with its message.
+    #[cold]
+    fn put_status_message(&mut self) {
+        self.scratch.clear();
+        let start = open_message(&mut self.scratch, field::STATUS);
+        put_bytes_field(&mut self.scratch, 2, self.status_message.as_bytes());
+        put_varint_field(&mut self.scratch, 3, self.status as u64);
+        close_message(&mut self.scratch, start);
+        self.out.put(&self.scratch);
     }
 
     /// Appends events, links, and the counts of what was left out.
