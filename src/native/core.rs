@@ -2,13 +2,17 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
 
 use super::clock::TimeSource;
 use super::delivery::{Delivery, Outcome};
 use super::entropy::IdSource;
-use super::here::ThreadBuffer;
+use super::here::{CHUNK, Piece, ThreadBuffer};
 use crate::record::Limits;
+
+/// So many bytes of full chunks may wait; what ends then is lost, and counted.
+const MOST_WAITING: usize = 64 << 20;
 
 /// The inside of a loom.
 pub(super) struct Core {
@@ -28,6 +32,10 @@ pub(super) struct Core {
     pub(super) misuse: AtomicU64,
     totals: Mutex<Totals>,
     threads: Mutex<Vec<Arc<ThreadBuffer>>>,
+    /// Full chunks that nobody has taken yet.
+    full_chunks: AtomicUsize,
+    /// The loom's thread, if it has one.
+    collector: OnceLock<Thread>,
     delivery: Mutex<Delivery>,
     /// The thread that is inside `delivery`; 0 for none.
     delivering: AtomicUsize,
@@ -96,6 +104,8 @@ impl Core {
             misuse: AtomicU64::new(0),
             totals: Mutex::default(),
             threads: Mutex::default(),
+            full_chunks: AtomicUsize::new(0),
+            collector: OnceLock::new(),
             delivery: Mutex::new(parts.delivery),
             delivering: AtomicUsize::new(0),
         }
@@ -104,15 +114,57 @@ impl Core {
     /// A buffer for a thread that records for the first time.
     pub(super) fn new_thread_buffer(&self) -> Arc<ThreadBuffer> {
         let mut threads = locked(&self.threads);
-        let buffer = Arc::new(ThreadBuffer::new(self.closed.load(Ordering::Acquire)));
+        let buffer = Arc::<ThreadBuffer>::default();
+        if self.closed.load(Ordering::Acquire) {
+            buffer.close();
+        }
         threads.push(Arc::clone(&buffer));
         buffer
     }
 
-    /// Hands over the buffer of a thread that ends, and forgets it.
+    /// A thread ends: what it recorded is taken, and its buffer forgotten.
     pub(super) fn retire(&self, buffer: &Arc<ThreadBuffer>) {
-        self.hand_over(buffer);
-        locked(&self.threads).retain(|known| !Arc::ptr_eq(known, buffer));
+        buffer.close();
+        self.wake();
+        if self.closed.load(Ordering::Acquire) {
+            self.collect();
+        }
+    }
+
+    /// False where as much waits to be taken as may; else one more chunk is counted.
+    pub(super) fn admits_chunk(&self) -> bool {
+        if self.full_chunks.fetch_add(1, Ordering::Relaxed) < MOST_WAITING / CHUNK {
+            return true;
+        }
+        self.full_chunks.fetch_sub(1, Ordering::Relaxed);
+        false
+    }
+
+    /// Spans ended for which there was no room.
+    pub(super) fn refuse(&self, spans: u64) {
+        let mut totals = locked(&self.totals);
+        totals.handed_over += spans;
+        totals.dropped += spans;
+    }
+
+    /// There is something to be taken: tells the loom's thread, or, where it has none, takes it.
+    pub(super) fn wake(&self) {
+        match self.collector.get() {
+            Some(thread) => thread.unpark(),
+            None => self.collect(),
+        }
+    }
+
+    /// From now on this thread is told where there is something to be taken.
+    pub(super) fn set_collector(&self, thread: Thread) {
+        let _ = self.collector.set(thread);
+    }
+
+    /// Takes what all threads recorded on to the sinks.
+    pub(super) fn collect(&self) {
+        if let Some(mut delivering) = self.enter() {
+            delivering.take_from_all();
+        }
     }
 
     /// The way to the sinks; `None` where this thread is on it already, because a sink, a hook or a clock records.
@@ -125,13 +177,6 @@ impl Core {
         let delivery = locked(&self.delivery);
         self.delivering.store(thread, Ordering::Relaxed);
         Some(Delivering { core: self, delivery })
-    }
-
-    /// Takes what a thread recorded on to the sinks. Where this thread is inside one of them it stays for the next time.
-    pub(super) fn hand_over(&self, buffer: &ThreadBuffer) {
-        if let Some(mut delivering) = self.enter() {
-            delivering.take_from(buffer);
-        }
     }
 
     /// Takes records that no buffer can keep on to the sinks. Where this thread is inside one of them they are lost.
@@ -189,7 +234,7 @@ impl Core {
 
     pub(super) fn ledger(&self) -> Ledger {
         let totals = locked(&self.totals);
-        let waiting: u64 = locked(&self.threads).iter().map(|buffer| locked(&buffer.batch).spans).sum();
+        let waiting: u64 = locked(&self.threads).iter().map(|buffer| buffer.waiting()).sum();
         let accepted = totals.handed_over + waiting;
         Ledger {
             accepted,
@@ -223,21 +268,27 @@ impl Delivering<'_> {
     fn take_from_all(&mut self) {
         let threads: Vec<_> = locked(&self.core.threads).clone();
         for buffer in &threads {
+            // Asked before: what comes behind the end of a thread is nothing.
+            let ended = buffer.is_closed();
             self.take_from(buffer);
+            if ended {
+                locked(&self.core.threads).retain(|known| !Arc::ptr_eq(known, buffer));
+            }
         }
     }
 
     fn take_from(&mut self, buffer: &ThreadBuffer) {
-        let (bytes, spans) = {
+        let (pieces, full) = {
             let mut totals = locked(&self.core.totals);
-            let (bytes, spans) = buffer.take();
-            totals.handed_over += spans;
-            (bytes, spans)
+            let (pieces, full) = buffer.take();
+            totals.handed_over += pieces.iter().map(Piece::spans).sum::<u64>();
+            (pieces, full)
         };
-        if !bytes.is_empty() {
-            self.pass_on(&bytes, spans);
+        self.core.full_chunks.fetch_sub(full, Ordering::Relaxed);
+        for piece in pieces {
+            self.pass_on(piece.records(), piece.spans());
+            buffer.give_back(piece);
         }
-        buffer.give_back(bytes);
     }
 
     fn pass_on(&mut self, records: &[u8], spans: u64) {

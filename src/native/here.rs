@@ -1,22 +1,24 @@
-//! What each thread keeps: span builders for the next spans, and the records of the last ones.
+//! What each thread keeps: span builders for the next spans, and the chunk that takes the records of the last ones.
 //!
-//! Recording touches nothing that threads share but the thread's own buffer, behind a lock that only a flush ever contends for.
-//! A full buffer is handed over by the thread that filled it.
+//! Recording touches nothing that threads wait for each other at: a record is appended to the thread's own [chunk](super::chunk).
+//! Only when that is full the thread takes another one, and tells the loom's thread, which reads the full one.
 
 use std::cell::RefCell;
-use std::sync::atomic::Ordering;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::chunk::{Chunk, Filled, Writer};
 use super::core::{Core, locked};
 use crate::context::TraceState;
 use crate::id::SpanId;
 use crate::record::SpanBuilder;
 
-/// A buffer that holds this many bytes is handed over.
-const FULL: usize = 64 << 10;
+/// Bytes of a chunk. Longer records go a way of their own.
+pub(super) const CHUNK: usize = 64 << 10;
 /// Builders that a thread keeps for later spans.
 const POOL: usize = 64;
-/// A builder whose buffers grew beyond this is not kept, nor is a thread's buffer.
+/// A builder whose buffers grew beyond this is not kept.
 const LARGE: usize = 256 << 10;
 
 /// A span that is being recorded, with what its end needs.
@@ -54,79 +56,164 @@ impl Kin {
     }
 }
 
-/// Records of one thread for one loom.
+/// Records of one thread for one loom, for those who take them on.
+#[derive(Default)]
 pub(super) struct ThreadBuffer {
-    pub(super) batch: Mutex<Batch>,
+    /// The thread has ended, or the loom is gone: nothing is to wait here.
+    closed: AtomicBool,
+    reading: Mutex<Reading>,
 }
 
-/// Records that have not been handed over.
-pub(super) struct Batch {
-    pub(super) bytes: Vec<u8>,
-    pub(super) spans: u64,
-    /// At so many bytes it is handed over. 0 where the loom is gone and nobody would flush it.
-    full_at: usize,
+#[derive(Default)]
+struct Reading {
+    /// Chunks from the oldest to the one that is being written, and how far each has been taken.
+    chunks: VecDeque<(Arc<Chunk>, Filled)>,
+    /// A chunk that has been taken whole, for the next time.
+    spare: Option<Arc<Chunk>>,
+}
+
+/// Records that were taken from a thread's buffer.
+pub(super) struct Piece {
+    chunk: Arc<Chunk>,
+    from: Filled,
+    to: Filled,
+}
+
+impl Piece {
+    pub(super) fn records(&self) -> &[u8] {
+        self.chunk.between(self.from, self.to)
+    }
+
+    pub(super) const fn spans(&self) -> u64 {
+        (self.to.spans - self.from.spans) as u64
+    }
 }
 
 impl ThreadBuffer {
-    pub(super) fn new(closed: bool) -> Self {
-        let full_at = if closed { 0 } else { FULL };
-        Self { batch: Mutex::new(Batch { bytes: Vec::new(), spans: 0, full_at }) }
-    }
-
     /// From now on nothing waits here.
     pub(super) fn close(&self) {
-        locked(&self.batch).full_at = 0;
+        self.closed.store(true, Ordering::Release);
     }
 
-    /// Takes the records, and how many spans they end; give the bytes back with [`Self::give_back`].
-    pub(super) fn take(&self) -> (Vec<u8>, u64) {
-        let mut batch = locked(&self.batch);
-        (std::mem::take(&mut batch.bytes), std::mem::take(&mut batch.spans))
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
-    /// Gives back a handed-over buffer's room.
-    pub(super) fn give_back(&self, mut bytes: Vec<u8>) {
-        bytes.clear();
-        let mut batch = locked(&self.batch);
-        if batch.bytes.capacity() == 0 && bytes.capacity() <= LARGE {
-            batch.bytes = bytes;
+    /// How many spans wait here.
+    pub(super) fn waiting(&self) -> u64 {
+        locked(&self.reading)
+            .chunks
+            .iter()
+            .map(|(chunk, taken)| u64::from(chunk.filled().spans - taken.spans))
+            .sum()
+    }
+
+    /// Takes what waits here; also says how many full chunks went with it.
+    pub(super) fn take(&self) -> (Vec<Piece>, usize) {
+        let mut reading = locked(&self.reading);
+        let mut pieces = Vec::with_capacity(reading.chunks.len());
+        for (chunk, taken) in &mut reading.chunks {
+            let from = std::mem::replace(taken, chunk.filled());
+            if from != *taken {
+                pieces.push(Piece { chunk: Arc::clone(chunk), from, to: *taken });
+            }
         }
+        // All but the last one are full, and now they are read.
+        let full = reading.chunks.len().saturating_sub(1);
+        reading.chunks.drain(..full);
+        (pieces, full)
+    }
+
+    /// Gives back the room of what was taken.
+    pub(super) fn give_back(&self, piece: Piece) {
+        let mut reading = locked(&self.reading);
+        let in_use = reading.chunks.iter().any(|(chunk, _)| Arc::ptr_eq(chunk, &piece.chunk));
+        if !in_use && reading.spare.is_none() {
+            reading.spare = Some(piece.chunk);
+        }
+    }
+
+    /// A chunk for the thread's next records.
+    fn next_writer(&self) -> Writer {
+        let mut reading = locked(&self.reading);
+        let writer = reading.spare.take().and_then(Writer::again).unwrap_or_else(|| Writer::new(CHUNK));
+        reading.chunks.push_back((Arc::clone(writer.chunk()), Filled::default()));
+        writer
+    }
+}
+
+/// A thread's way to one loom.
+struct Way {
+    core: Arc<Core>,
+    buffer: Arc<ThreadBuffer>,
+    writer: Writer,
+}
+
+impl Way {
+    /// Appends records that end so many spans; false where they have to go a way of their own.
+    #[inline]
+    fn append(&mut self, records: &[u8], spans: u32) -> bool {
+        if self.buffer.closed.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.writer.append(records, spans) || self.append_to_next(records, spans)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_to_next(&mut self, records: &[u8], spans: u32) -> bool {
+        if records.len() > CHUNK {
+            return false;
+        }
+        if !self.core.admits_chunk() {
+            self.core.refuse(u64::from(spans));
+            return true;
+        }
+        self.writer = self.buffer.next_writer();
+        self.core.wake();
+        self.writer.append(records, spans)
     }
 }
 
 struct Here {
     #[expect(clippy::vec_box, reason = "spans carry these boxes about; the pool only keeps them")]
     pool: Vec<Box<Live>>,
-    buffers: Vec<(Arc<Core>, Arc<ThreadBuffer>)>,
+    ways: Vec<Way>,
 }
 
 impl Here {
-    /// The thread's buffer for this loom.
+    /// The thread's way to this loom.
     #[inline]
-    fn buffer_of(&mut self, core: &Arc<Core>) -> &Arc<ThreadBuffer> {
-        let known = self.buffers.iter().position(|(known, _)| Arc::ptr_eq(known, core));
-        let index = known.unwrap_or_else(|| {
-            // Looms that are gone leave their buffers here: forget them before a new one comes.
-            self.buffers.retain(|(core, _)| !core.closed.load(Ordering::Acquire));
-            self.buffers.push((Arc::clone(core), core.new_thread_buffer()));
-            self.buffers.len() - 1
-        });
+    fn way_to(&mut self, core: &Arc<Core>) -> &mut Way {
+        let known = self.ways.iter().position(|way| Arc::ptr_eq(&way.core, core));
+        let index = known.unwrap_or_else(|| self.new_way_to(core));
         #[expect(clippy::indexing_slicing, reason = "the index was found or made above")]
-        &self.buffers[index].1
+        &mut self.ways[index]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new_way_to(&mut self, core: &Arc<Core>) -> usize {
+        // Looms that are gone leave their ways here: forget them before a new one comes.
+        self.ways.retain(|way| !way.buffer.is_closed());
+        let buffer = core.new_thread_buffer();
+        let writer = buffer.next_writer();
+        self.ways.push(Way { core: Arc::clone(core), buffer, writer });
+        self.ways.len() - 1
     }
 }
 
 impl Drop for Here {
-    /// The thread ends: what it recorded is handed over.
+    /// The thread ends: what it recorded is for the loom's thread to take.
     fn drop(&mut self) {
-        for (core, buffer) in self.buffers.drain(..) {
-            core.retire(&buffer);
+        for way in self.ways.drain(..) {
+            way.core.retire(&way.buffer);
         }
     }
 }
 
 thread_local! {
-    static HERE: RefCell<Here> = const { RefCell::new(Here { pool: Vec::new(), buffers: Vec::new() }) };
+    static HERE: RefCell<Here> = const { RefCell::new(Here { pool: Vec::new(), ways: Vec::new() }) };
 }
 
 /// A builder for a new span.
@@ -149,45 +236,27 @@ pub(super) fn take_live(core: &Arc<Core>) -> Box<Live> {
     }
 }
 
-/// Ends a span: its record goes into the thread's buffer, its builder back into the pool.
+/// Ends a span: its record goes into the thread's chunk, its builder back into the pool.
 #[inline]
 pub(super) fn end_live(mut live: Box<Live>, end_unix_nano: u64) {
-    let Live { builder, core, kin } = &mut *live;
+    let Live { builder, kin, .. } = &mut *live;
     let record = builder.finish(end_unix_nano);
     if !kin.is_plain() {
         leave_kin(kin, record);
     }
-    let full = HERE.try_with(|here| {
-        let mut here = here.try_borrow_mut().ok()?;
-        let buffer = here.buffer_of(core);
-        let mut batch = locked(&buffer.batch);
-        batch.bytes.extend_from_slice(record);
-        batch.spans += 1;
-        let full = batch.bytes.len() >= batch.full_at;
-        drop(batch);
-        Some(if full { Some(Arc::clone(buffer)) } else { None })
-    });
-    match full {
-        Ok(Some(None)) => {}
-        Ok(Some(Some(buffer))) => core.hand_over(&buffer),
-        // The thread is ending, or this span ended inside a hand-over: its record goes the direct way.
-        Ok(None) | Err(_) => core.accept(record, 1),
-    }
-    if live.builder.capacity() <= LARGE {
-        keep(live);
-    }
-}
-
-/// Keeps a builder for a later span. A thread that is ending has no pool any more: then it is just dropped.
-#[inline]
-fn keep(live: Box<Live>) {
+    let mut unplaced = Some(live);
     let _ = HERE.try_with(|here| {
-        if let Ok(mut here) = here.try_borrow_mut()
-            && here.pool.len() < POOL
-        {
+        let Ok(mut here) = here.try_borrow_mut() else { return };
+        let Some(live) = unplaced.take() else { return };
+        if !here.way_to(&live.core).append(live.builder.record(), 1) {
+            unplaced = Some(live);
+        } else if here.pool.len() < POOL && !live.builder.grew_beyond(LARGE) {
             here.pool.push(live);
         }
     });
+    if let Some(live) = unplaced {
+        live.core.accept(live.builder.record(), 1);
+    }
 }
 
 #[cold]
@@ -198,36 +267,27 @@ fn leave_kin(kin: &mut Kin, record: &[u8]) {
     *kin = Kin::default();
 }
 
-/// Puts records into the thread's buffer that are no finished spans.
+/// Puts records into the thread's chunk that are no finished spans.
 pub(super) fn put_records(core: &Arc<Core>, records: &[u8]) {
-    let full = HERE.try_with(|here| {
-        let mut here = here.try_borrow_mut().ok()?;
-        let buffer = here.buffer_of(core);
-        let mut batch = locked(&buffer.batch);
-        batch.bytes.extend_from_slice(records);
-        let full = batch.bytes.len() >= batch.full_at;
-        drop(batch);
-        Some(if full { Some(Arc::clone(buffer)) } else { None })
-    });
-    match full {
-        Ok(Some(None)) => {}
-        Ok(Some(Some(buffer))) => core.hand_over(&buffer),
-        Ok(None) | Err(_) => core.accept(records, 0),
+    let placed = HERE
+        .try_with(|here| here.try_borrow_mut().is_ok_and(|mut here| here.way_to(core).append(records, 0)));
+    if placed != Ok(true) {
+        core.accept(records, 0);
     }
 }
 
-/// Lets go of a loom that is gone, as far as this thread holds it, so that its sinks go too.
+/// Lets go of a loom that is gone, as far as this thread holds it, so that its exporters go too.
 pub(super) fn forget(core: &Arc<Core>) {
     let held = HERE.try_with(|here| {
         let mut here = here.try_borrow_mut().ok()?;
         let pool: Vec<_> = here.pool.extract_if(.., |live| Arc::ptr_eq(&live.core, core)).collect();
-        let buffers: Vec<_> = here.buffers.extract_if(.., |(known, _)| Arc::ptr_eq(known, core)).collect();
-        Some((pool, buffers))
+        let ways: Vec<_> = here.ways.extract_if(.., |way| Arc::ptr_eq(&way.core, core)).collect();
+        Some((pool, ways))
     });
     // Outside of the closure: what goes now may record, too.
-    if let Ok(Some((_pool, buffers))) = held {
-        for (core, buffer) in buffers {
-            core.retire(&buffer);
+    if let Ok(Some((_pool, ways))) = held {
+        for way in ways {
+            way.core.retire(&way.buffer);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The loom: the handle that a program makes once, at its start.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::Parts;
 use super::clock::TimeSource;
@@ -38,11 +41,33 @@ pub struct Loom {
 /// Flushes when the last loom is gone; spans that are still open keep the core only.
 struct Handle {
     core: Arc<Core>,
+    collector: Option<JoinHandle<()>>,
+}
+
+/// How long records wait in a thread's chunk at most before they are taken.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// Starts the thread that takes on what all threads record.
+fn start_collector(core: &Arc<Core>) -> Option<JoinHandle<()>> {
+    let inner = Arc::clone(core);
+    let run = move || {
+        while !inner.closed.load(Ordering::Acquire) {
+            inner.collect();
+            thread::park_timeout(LINGER);
+        }
+    };
+    let handle = thread::Builder::new().name("spanloom".to_owned()).spawn(run).ok()?;
+    core.set_collector(handle.thread().clone());
+    Some(handle)
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         self.core.close();
+        if let Some(collector) = self.collector.take() {
+            collector.thread().unpark();
+            let _ = collector.join();
+        }
         super::here::forget(&self.core);
     }
 }
@@ -352,6 +377,7 @@ impl LoomBuilder {
                 None => attributes.push((key, value)),
             }
         }
+        let has_exporters = !self.sinks.is_empty() && !self.disabled;
         let delivery = Delivery {
             tail: self.tail.map(Tail::new),
             redactor: self.redactor,
@@ -371,7 +397,9 @@ impl LoomBuilder {
             disabled: self.disabled,
             delivery,
         });
-        Loom { handle: Arc::new(Handle { core: Arc::new(core) }) }
+        let core = Arc::new(core);
+        let collector = if has_exporters { start_collector(&core) } else { None };
+        Loom { handle: Arc::new(Handle { core, collector }) }
     }
 }
 

@@ -11,6 +11,7 @@
 //! is its own; when it ends the record is copied into the thread's buffer. Only a full buffer, or a flush, meets other threads.
 //! With a tail sampler the end of a workflow does, too: first what all threads recorded is taken on, then the end.
 
+mod chunk;
 mod clock;
 mod core;
 mod delivery;

@@ -33,6 +33,12 @@ impl Buffer {
         self.bytes.get(..self.end).unwrap_or_default()
     }
 
+    /// Where the room ends that is there already.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) const fn room_end(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
@@ -40,10 +46,32 @@ impl Buffer {
     /// The next `N` bytes behind the end, to be written before [`Self::advance`]. There is always room for them.
     #[inline]
     pub(super) fn window<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
-        if self.bytes.len() < self.end + N {
-            self.grow(N);
-        }
+        self.make_room(N);
+        self.window_in_room()
+    }
+
+    /// As [`Self::window`], where there is room for it already.
+    #[inline(always)]
+    pub(super) fn window_in_room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         self.bytes.get_mut(self.end..).and_then(<[u8]>::first_chunk_mut)
+    }
+
+    /// As [`Self::put`], where there is room for it already.
+    #[inline(always)]
+    pub(super) fn put_in_room(&mut self, slice: &[u8]) {
+        let start = self.end;
+        if let Some(place) = self.bytes.get_mut(start..start + slice.len()) {
+            self.end = start + slice.len();
+            place.copy_from_slice(slice);
+        }
+    }
+
+    /// Makes sure that there is room for so many bytes.
+    #[inline]
+    pub(super) fn make_room(&mut self, wanted: usize) {
+        if self.bytes.len() < self.end + wanted {
+            self.grow(wanted);
+        }
     }
 
     #[cold]
@@ -61,14 +89,8 @@ impl Buffer {
     /// Appends a slice of any length.
     #[inline]
     pub(super) fn put(&mut self, slice: &[u8]) {
-        if self.bytes.len() < self.end + slice.len() {
-            self.grow(slice.len());
-        }
-        let start = self.end;
-        if let Some(place) = self.bytes.get_mut(start..start + slice.len()) {
-            self.end = start + slice.len();
-            place.copy_from_slice(slice);
-        }
+        self.make_room(slice.len());
+        self.put_in_room(slice);
     }
 
     /// Overwrites what stands at `at`.

@@ -19,13 +19,13 @@ use super::keys::{KeyIndex, find_key_value, has_field, key_hash, replace_range};
 use super::limits::Limits;
 use super::nested::Nested;
 use super::pairs::{put_attribute, put_told};
-use plain::Plain;
 use crate::id::{SpanId, TraceId};
 use crate::otlp::span::{SpanKind, StatusCode, field};
 use crate::otlp::wire::{open_message, put_bytes_field, put_fixed64_field, put_varint_field};
 use crate::usage::Usage;
 use crate::value::{ValueRef, ValueSink, cut_bytes, cut_chars};
 use crate::vocabulary as key;
+use plain::{Open, plain_bytes};
 
 /// The W3C flag "sampled".
 const SAMPLED: u32 = 0x01;
@@ -109,7 +109,9 @@ struct Entries {
 #[derive(Debug, Default)]
 pub struct SpanBuilder {
     limits: Limits,
-    plain: Plain,
+    /// How far attributes can be written without looking around.
+    open: Open,
+    plain_bytes: usize,
     out: Buffer,
     keys: KeyIndex,
     /// Attributes that the program set; those of the vocabulary are not counted.
@@ -159,8 +161,9 @@ impl SpanBuilder {
     /// A builder that holds its spans to these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        let limits = limits.kept();
-        Self { limits, plain: Plain::within(&limits), ..Self::default() }
+        let mut builder = Self::default();
+        builder.set_limits(limits);
+        builder
     }
 
     /// The limits that spans are held to.
@@ -172,7 +175,7 @@ impl SpanBuilder {
     /// Holds the spans that follow to other limits.
     pub const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits.kept();
-        self.plain = Plain::within(&self.limits);
+        self.plain_bytes = plain_bytes(&self.limits);
     }
 
     /// How many bytes its buffers have room for.
@@ -180,6 +183,14 @@ impl SpanBuilder {
     pub fn capacity(&self) -> usize {
         let sections: usize = self.sections.iter().map(|section| section.bytes.capacity()).sum();
         self.out.capacity() + self.events.capacity() + self.links.capacity() + sections
+    }
+
+    /// True where one of its buffers grew beyond so many bytes for this span.
+    #[inline]
+    #[must_use]
+    pub fn grew_beyond(&self, bytes: usize) -> bool {
+        let used = self.out.capacity() + self.events.capacity();
+        used > bytes || self.has_extras && self.capacity() > bytes
     }
 
     /// Starts a span; what was recorded before is gone.
@@ -197,6 +208,8 @@ impl SpanBuilder {
             end_at: self.out.len() - 8,
             span_flags: u32::from(start.trace_flags) | SAMPLED | HAS_IS_REMOTE | remote,
         };
+        #[cfg(not(target_arch = "wasm32"))]
+        self.look_around();
         if start.role == SpanRole::Workflow {
             self.put_kind(key::KIND_WORKFLOW, self.kept_name(start.name));
         } else if !start.node_kind.is_empty() {
@@ -235,6 +248,12 @@ impl SpanBuilder {
         // An end of zero is left out by the encoder: the bytes of the end are put in later.
         out.extend_from_slice(&[0x41, 0, 0, 0, 0, 0, 0, 0, 0]);
         self.out.put(&self.scratch);
+    }
+
+    /// Something is about to grow beside the attributes.
+    #[inline]
+    fn grow_beside(&mut self) {
+        self.open = Open::default();
     }
 
     /// Forgets everything but the room of the buffers.
@@ -368,8 +387,13 @@ impl SpanBuilder {
     /// How many bytes the span may still grow.
     #[inline]
     fn room(&self) -> usize {
-        let used = self.out.len() + self.events.len() + self.links.len() + self.beside;
-        self.limits.span_bytes.saturating_sub(used)
+        self.limits.span_bytes.saturating_sub(self.out.len() + self.beside())
+    }
+
+    /// How many bytes stand beside the attributes.
+    #[inline]
+    fn beside(&self) -> usize {
+        self.events.len() + self.links.len() + self.beside
     }
 
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
@@ -431,6 +455,7 @@ impl SpanBuilder {
     /// As [`Self::section`], with the value that `tell` tells.
     pub fn section_told(&mut self, section: Section, name: &str, tell: &mut dyn FnMut(&mut dyn ValueSink)) {
         self.has_extras = true;
+        self.grow_beside();
         let room = self.room();
         let [input, output, config] = &mut self.sections;
         let entries = match section {
@@ -466,6 +491,7 @@ impl SpanBuilder {
     /// Names a node that follows this one; a name that is there already is not added again.
     pub fn next(&mut self, id: &str) {
         self.has_extras = true;
+        self.grow_beside();
         if id.len() > self.limits.key_length || id.len() + 32 > self.room() {
             self.dropped_attributes = self.dropped_attributes.saturating_add(1);
             return;
@@ -505,6 +531,7 @@ impl SpanBuilder {
             return None;
         }
         self.event_count += 1;
+        self.grow_beside();
         let kept = cut_chars(name, self.limits.value_length);
         if kept.len() < name.len() {
             self.cut += 1;
@@ -537,6 +564,7 @@ impl SpanBuilder {
         link_flags: u32,
     ) -> Option<Nested<'_>> {
         self.has_extras = true;
+        self.grow_beside();
         if self.link_count >= self.limits.links || trace_state.len() + 64 > self.room() {
             self.dropped_links = self.dropped_links.saturating_add(1);
             return None;

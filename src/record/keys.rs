@@ -10,42 +10,74 @@ use crate::otlp::wire::take_varint;
 /// far more keys than the limits allow.
 #[derive(Debug, Default)]
 pub(super) struct KeyIndex {
+    /// The places that are taken, and room for more.
     places: Vec<Place>,
+    /// How many are taken.
+    count: usize,
     /// A bit for each hash that is there, by its low six bits: a key whose bit is not set is new, which most are.
     seen: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Place {
     hash: u32,
     /// Where the pair starts.
-    start: u32,
+    start: usize,
 }
 
 impl KeyIndex {
     #[inline]
     pub(super) fn clear(&mut self) {
-        self.places.clear();
+        self.count = 0;
         self.seen = 0;
     }
 
     /// Notes that the pair with the key of this hash starts at `start`.
     #[inline]
     pub(super) fn add(&mut self, hash: u32, start: usize) {
-        self.seen |= bit(hash);
-        self.places.push(Place { hash, start: u32::try_from(start).unwrap_or(u32::MAX) });
+        if self.count == self.places.len() {
+            self.grow();
+        }
+        self.add_in_room(hash, start);
     }
 
-    /// As [`Self::add`], where no key with a hash like this is there and no room has to be made; false, and nothing is noted,
-    /// where either may be.
+    /// As [`Self::add`], where there is room.
+    #[inline(always)]
+    pub(super) fn add_in_room(&mut self, hash: u32, start: usize) {
+        if let Some(place) = self.places.get_mut(self.count) {
+            *place = Place { hash, start };
+            self.count += 1;
+            self.seen |= bit(hash);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.places.resize((2 * self.count).max(16), Place::default());
+    }
+
+    fn taken(&self) -> &[Place] {
+        self.places.get(..self.count).unwrap_or_default()
+    }
+
+    /// False where a key with this hash may be there.
     #[cfg(not(target_arch = "wasm32"))]
     #[inline(always)]
-    pub(super) fn add_new(&mut self, hash: u32, start: usize) -> bool {
-        if self.seen & bit(hash) != 0 || self.places.len() == self.places.capacity() {
-            return false;
-        }
-        self.add(hash, start);
-        true
+    pub(super) const fn is_new(&self, hash: u32) -> bool {
+        self.seen & bit(hash) == 0
+    }
+
+    /// How many keys there are.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[inline(always)]
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// How many keys there is room for.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) const fn capacity(&self) -> usize {
+        self.places.len()
     }
 
     /// The index of the pair with this key, whose hash is `hash`.
@@ -58,7 +90,7 @@ impl KeyIndex {
     }
 
     fn find_seen(&self, out: &[u8], key: &str, hash: u32) -> Option<usize> {
-        for (index, place) in self.places.iter().enumerate() {
+        for (index, place) in self.taken().iter().enumerate() {
             if place.hash == hash && self.key_at(index, out) == Some(key.as_bytes()) {
                 return Some(index);
             }
@@ -69,21 +101,21 @@ impl KeyIndex {
     /// The key of a pair, read from the pair itself.
     #[cold]
     fn key_at<'a>(&self, index: usize, out: &'a [u8]) -> Option<&'a [u8]> {
-        let (_, pair) = pair_at(out, self.places.get(index)?.start as usize)?;
+        let (_, pair) = pair_at(out, self.taken().get(index)?.start)?;
         key_of(pair)
     }
 
     /// Where a pair stands, tag and length included.
     pub(super) fn range(&self, index: usize, out: &[u8]) -> Option<Range<usize>> {
-        let start = self.places.get(index)?.start as usize;
+        let start = self.taken().get(index)?.start;
         pair_at(out, start).map(|(end, _)| start..end)
     }
 
     /// Notes that the pair at `start` went from `old` bytes to `new`: what stands behind it has moved.
     pub(super) fn shift(&mut self, start: usize, old: usize, new: usize) {
-        for place in &mut self.places {
-            if place.start as usize > start {
-                place.start = u32::try_from(place.start as usize + new - old).unwrap_or(u32::MAX);
+        for place in self.places.iter_mut().take(self.count) {
+            if place.start > start {
+                place.start = place.start + new - old;
             }
         }
     }

@@ -15,8 +15,8 @@ const ATTRIBUTE: u8 = 0x4a;
 /// The tags of a pair's key and value.
 const KEY: u8 = 0x0a;
 const VALUE: u8 = 0x12;
-/// Room for a short key and what stands around it and the value.
-const WINDOW: usize = SHORT + 24;
+/// Room for a short key, a short value and what stands around both.
+pub(super) const WINDOW: usize = 2 * SHORT + 24;
 
 /// Appends an attribute to a span; false, and nothing is written, where it is none of the common ones. Texts must be within
 /// the limits.
@@ -26,6 +26,7 @@ pub(super) fn put_attribute(out: &mut Buffer, name: &str, value: ValueRef<'_>) -
     if key.len() > SHORT {
         return false;
     }
+    out.make_room(WINDOW + if let ValueRef::Str(text) = value { text.len() } else { 0 });
     match value {
         ValueRef::Str(text) => put_text(out, key, text.as_bytes()),
         ValueRef::Int(value) => put_int(out, key, value.cast_unsigned()),
@@ -41,7 +42,7 @@ pub(super) fn put_attribute(out: &mut Buffer, name: &str, value: ValueRef<'_>) -
 /// A pair with the field `value` as it stands.
 #[inline]
 fn put_plain<const N: usize>(out: &mut Buffer, key: &[u8], value: [u8; N]) -> bool {
-    let Some(window) = out.window::<WINDOW>() else { return false };
+    let Some(window) = out.window_in_room::<WINDOW>() else { return false };
     put_array(window, 0, [ATTRIBUTE, low(2 + key.len() + N), KEY, low(key.len())]);
     put_short(window, 4, key);
     put_array(window, 4 + key.len(), value);
@@ -56,7 +57,7 @@ pub(super) fn put_int(out: &mut Buffer, key: &[u8], bits: u64) -> bool {
         return put_plain(out, key, [VALUE, 2, 0x18, low_bits(bits)]);
     }
     let digits = varint_len(bits);
-    let Some(window) = out.window::<WINDOW>() else { return false };
+    let Some(window) = out.window_in_room::<WINDOW>() else { return false };
     put_array(window, 0, [ATTRIBUTE, low(2 + key.len() + 3 + digits), KEY, low(key.len())]);
     put_short(window, 4, key);
     let mut at = 4 + key.len();
@@ -73,46 +74,57 @@ pub(super) fn put_int(out: &mut Buffer, key: &[u8], bits: u64) -> bool {
     true
 }
 
-/// Texts up to here have a length of two bytes, and so have the messages around them.
-const LONG: usize = 0x4000 - 2 * SHORT;
+/// Texts of fewer bytes have a length of one or two bytes, and so have the messages around them.
+pub(super) const PLAIN_TEXT: usize = 0x4000 - 2 * SHORT;
 
-/// True where all lengths in the pair take one byte, or all behind the key's take two: what [`put_text`] writes.
+/// True where all lengths in the pair take one byte, or all behind the key's take two.
 #[inline(always)]
 pub(super) fn is_plain_text(keys: usize, texts: usize) -> bool {
-    keys <= SHORT && (keys + texts < 0x80 - 6 || (0x80..LONG).contains(&texts))
+    keys + texts < 0x80 - 6 || (0x80..PLAIN_TEXT).contains(&texts)
 }
 
 /// A pair with a text; false, and nothing is written, where it is not plain.
+#[inline]
+fn put_text(out: &mut Buffer, key: &[u8], text: &[u8]) -> bool {
+    if !is_plain_text(key.len(), text.len()) {
+        return false;
+    }
+    if text.len() <= SHORT { put_short_text(out, key, text) } else { put_long_text(out, key, text) }
+}
+
+/// A pair with a text of up to [`SHORT`] bytes.
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-pub(super) fn put_text(out: &mut Buffer, key: &[u8], text: &[u8]) -> bool {
+pub(super) fn put_short_text(out: &mut Buffer, key: &[u8], text: &[u8]) -> bool {
     let (keys, texts) = (key.len(), text.len());
-    let Some(window) = out.window::<{ WINDOW + SHORT }>() else { return false };
-    if keys + texts < 0x80 - 6 {
-        // Every length fits one byte.
+    let Some(window) = out.window_in_room::<WINDOW>() else { return false };
+    put_array(window, 0, [ATTRIBUTE, low(keys + texts + 6), KEY, low(keys)]);
+    put_short(window, 4, key);
+    put_array(window, 4 + keys, [VALUE, low(texts + 2), 0x0a, low(texts)]);
+    put_short(window, 8 + keys, text);
+    out.advance(8 + keys + texts);
+    true
+}
+
+/// A pair with a plain text of more bytes.
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+pub(super) fn put_long_text(out: &mut Buffer, key: &[u8], text: &[u8]) -> bool {
+    let (keys, texts) = (key.len(), text.len());
+    let Some(window) = out.window_in_room::<WINDOW>() else { return false };
+    if texts < 0x80 {
         put_array(window, 0, [ATTRIBUTE, low(keys + texts + 6), KEY, low(keys)]);
         put_short(window, 4, key);
         put_array(window, 4 + keys, [VALUE, low(texts + 2), 0x0a, low(texts)]);
-        if texts <= SHORT {
-            put_short(window, 8 + keys, text);
-            out.advance(8 + keys + texts);
-        } else {
-            out.advance(8 + keys);
-            out.put(text);
-        }
-        return true;
+        out.advance(8 + keys);
+    } else {
+        let [p0, p1] = two_bytes(keys + texts + 8);
+        let [v0, v1] = two_bytes(texts + 3);
+        let [t0, t1] = two_bytes(texts);
+        put_array(window, 0, [ATTRIBUTE, p0, p1, KEY, low(keys)]);
+        put_short(window, 5, key);
+        put_array(window, 5 + keys, [VALUE, v0, v1, 0x0a, t0, t1]);
+        out.advance(11 + keys);
     }
-    if !(0x80..LONG).contains(&texts) {
-        return false;
-    }
-    // Every length behind the key's takes two bytes.
-    let [p0, p1] = two_bytes(keys + texts + 8);
-    let [v0, v1] = two_bytes(texts + 3);
-    let [t0, t1] = two_bytes(texts);
-    put_array(window, 0, [ATTRIBUTE, p0, p1, KEY, low(keys)]);
-    put_short(window, 5, key);
-    put_array(window, 5 + keys, [VALUE, v0, v1, 0x0a, t0, t1]);
-    out.advance(11 + keys);
-    out.put(text);
+    out.put_in_room(text);
     true
 }
 

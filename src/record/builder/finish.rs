@@ -38,6 +38,25 @@ impl SpanBuilder {
     /// Ends the span and gives its record. An end before the start counts as the start, and is noted.
     #[inline]
     pub fn finish(&mut self, end_unix_nano: u64) -> &[u8] {
+        let counted = self.cut
+            | self.dropped_attributes
+            | self.dropped_events
+            | self.dropped_links
+            | self.link_count
+            | u32::from(self.has_extras | self.repaired);
+        if counted > 0 || end_unix_nano < self.head.start {
+            self.finish_generally(end_unix_nano);
+        } else {
+            // What nearly all spans have: attributes, events and a plain status.
+            self.out.patch(self.head.end_at, end_unix_nano.to_le_bytes());
+            self.out.put(&self.events);
+            self.close(self.node_flag(), self.status != StatusCode::Unset);
+        }
+        self.out.as_slice()
+    }
+
+    #[cold]
+    fn finish_generally(&mut self, end_unix_nano: u64) {
         let mut record_flags = self.record_flags();
         let mut end = end_unix_nano;
         if end < self.head.start {
@@ -53,20 +72,21 @@ impl SpanBuilder {
             record_flags |= flags::CUT;
             self.put_own(key::CUT, ValueRef::Int(self.cut.into()));
         }
-        if self.dropped_attributes | self.dropped_events | self.dropped_links | self.link_count > 0 {
-            self.put_events_and_links();
-        } else {
-            self.out.put(&self.events);
-        }
-        if self.has_extras && !self.status_message.is_empty() {
+        self.put_events_and_links();
+        let has_message = self.has_extras && !self.status_message.is_empty();
+        if has_message {
             self.put_status_message();
         }
+        self.close(record_flags, !has_message && self.status != StatusCode::Unset);
+    }
+
+    /// Appends a status without a message, where there is one, and the flags; then the envelope is known.
+    #[inline]
+    fn close(&mut self, record_flags: u16, bare_status: bool) {
         let out = &mut self.out;
         if let Some(window) = out.window::<10>() {
-            // A status without a message, if there is one; else the flags take its place.
-            let bare = self.status != StatusCode::Unset && !(self.has_extras && !self.status_message.is_empty());
             put_array(window, 0, [0x7a, 2, 0x18, self.status as u8]);
-            let at = if bare { 4 } else { 0 };
+            let at = if bare_status { 4 } else { 0 };
             put_array(window, at, [0x85, 0x01]);
             put_array(window, at + 2, self.head.span_flags.to_le_bytes());
             out.advance(at + 6);
@@ -76,7 +96,13 @@ impl SpanBuilder {
             SpanRole::Node | SpanRole::Span => RecordKind::Finished,
         };
         out.patch(0, write_envelope(out.len(), kind, record_flags, 1, self.head.workflow));
-        out.as_slice()
+    }
+
+    /// The record that [`Self::finish`] gave, until the next start.
+    #[inline]
+    #[must_use]
+    pub fn record(&self) -> &[u8] {
+        self.out.as_slice()
     }
 
     /// Appends the status with its message.
@@ -91,7 +117,6 @@ impl SpanBuilder {
     }
 
     /// Appends events, links, and the counts of what was left out.
-    #[cold]
     fn put_events_and_links(&mut self) {
         self.scratch.clear();
         let out = &mut self.scratch;
@@ -105,11 +130,15 @@ impl SpanBuilder {
         self.out.put(&self.scratch);
     }
 
+    #[inline]
+    fn node_flag(&self) -> u16 {
+        if self.head.role == SpanRole::Node { flags::NODE } else { 0 }
+    }
+
     fn record_flags(&self) -> u16 {
-        let node = if self.head.role == SpanRole::Node { flags::NODE } else { 0 };
         let left_out = self.dropped_attributes | self.dropped_events | self.dropped_links;
         let cut = if left_out > 0 { flags::CUT } else { 0 };
-        node | cut | if self.repaired { flags::REPAIRED } else { 0 }
+        self.node_flag() | cut | if self.repaired { flags::REPAIRED } else { 0 }
     }
 
     /// Writes what was kept beside the attributes as attributes, in a fixed order.
