@@ -1,13 +1,13 @@
 //! The system's time, read in a few nanoseconds.
 //!
-//! The processor's cycle counter tells how long ago the wall clock was read; each thread reads the wall clock again once a
-//! second, so that a changed wall clock shows soon. Where there is no such counter, each reading asks the system.
+//! The processor's [cycle counter](super::cycles) tells how long ago the wall clock was read; each thread reads the wall clock
+//! again once a second, so that a changed wall clock shows soon. Where there is no such counter, each reading asks the system.
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use fastant::{Anchor, Instant};
-
+use super::cycles;
 use crate::host::Clock;
 
 /// How long a reading of the wall clock serves.
@@ -15,17 +15,18 @@ const ANCHOR_LIFE: u64 = 1_000_000_000;
 /// A step back that small is the counter's inaccuracy, not a changed clock.
 const JITTER: u64 = 1_000_000;
 
+/// A reading of the wall clock.
 #[derive(Clone, Copy)]
 struct Reading {
-    anchor: Anchor,
-    /// When the anchor was taken.
-    taken: u64,
-    /// The last time by the anchor before: where the counter ran ahead, time stands still until the wall clock has caught up.
+    /// The counter at that moment; zero where it was not known.
+    cycles: u64,
+    unix_nanos: u64,
+    /// The last time by the reading before: where the counter ran ahead, time stands still until the wall clock has caught up.
     not_before: u64,
 }
 
 thread_local! {
-    static READING: Cell<Option<Reading>> = const { Cell::new(None) };
+    static READING: Cell<Reading> = const { Cell::new(Reading { cycles: 0, unix_nanos: 0, not_before: 0 }) };
 }
 
 /// Nanoseconds since 1970 by the system's clock. Within a thread it does not go back, unless somebody set the clock back.
@@ -37,28 +38,38 @@ thread_local! {
 #[inline]
 #[must_use]
 pub fn system_unix_nanos() -> u64 {
-    let now = Instant::now();
-    if let Some(reading) = READING.get() {
-        let time = now.as_unix_nanos(&reading.anchor);
-        if time.wrapping_sub(reading.taken) < ANCHOR_LIFE {
-            return time.max(reading.not_before);
+    let reading = READING.get();
+    if let Some(now) = cycles::now() {
+        let passed = now.wrapping_sub(reading.cycles);
+        // Seen from no reading at all, that is the time since the processor was switched on.
+        if passed < u64::from(u32::MAX) {
+            let nanos = cycles::nanos(passed);
+            if nanos < ANCHOR_LIFE {
+                return (reading.unix_nanos + nanos).max(reading.not_before);
+            }
         }
     }
-    read_anew(now)
+    read_anew(reading)
 }
 
+/// Asks the system.
 #[cold]
-fn read_anew(now: Instant) -> u64 {
-    let anchor = Anchor::new();
-    let taken = now.as_unix_nanos(&anchor);
-    let ran_ahead = |last: u64| last > taken && last - taken < JITTER;
-    let not_before = READING
-        .get()
-        .map(|last| now.as_unix_nanos(&last.anchor))
-        .filter(|last| ran_ahead(*last))
-        .unwrap_or(0);
-    READING.set(Some(Reading { anchor, taken, not_before }));
-    taken.max(not_before)
+#[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
+fn read_anew(last: Reading) -> u64 {
+    cycles::compare();
+    let cycles = cycles::now();
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let unix_nanos = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
+    let expected = match cycles {
+        Some(now) if last.cycles != 0 => {
+            last.unix_nanos.saturating_add(cycles::nanos(now.wrapping_sub(last.cycles).min(u64::from(u32::MAX))))
+        }
+        _ => last.unix_nanos,
+    };
+    let ran_ahead = expected > unix_nanos && expected - unix_nanos < JITTER;
+    let not_before = if ran_ahead { expected } else { 0 };
+    READING.set(Reading { cycles: cycles.unwrap_or(0), unix_nanos, not_before });
+    unix_nanos.max(not_before)
 }
 
 /// Where a loom gets its time.

@@ -14,6 +14,7 @@
 mod chunk;
 mod clock;
 mod core;
+mod cycles;
 mod delivery;
 mod entropy;
 mod export;
