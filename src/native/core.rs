@@ -14,6 +14,9 @@ use crate::record::Limits;
 /// So many bytes of full chunks may wait; what ends then is lost, and counted.
 const MOST_WAITING: usize = 64 << 20;
 
+/// So many full chunks are taken at once: waking a thread takes longer than filling a chunk.
+const WORTH_WAKING: usize = 16;
+
 /// The inside of a loom.
 pub(super) struct Core {
     pub(super) time: TimeSource,
@@ -27,16 +30,24 @@ pub(super) struct Core {
     pub(super) closed: AtomicBool,
     /// Whole workflows are decided over.
     has_tail: bool,
-    /// Roots that head sampling left out.
-    pub(super) sampled_out: AtomicU64,
-    pub(super) misuse: AtomicU64,
-    totals: Mutex<Totals>,
-    threads: Mutex<Vec<Arc<ThreadBuffer>>>,
-    /// Full chunks that nobody has taken yet.
-    full_chunks: AtomicUsize,
     /// The loom's thread, if it has one.
     collector: OnceLock<Thread>,
-    delivery: Mutex<Delivery>,
+    delivery: Box<Mutex<Delivery>>,
+    changing: Changing,
+}
+
+/// What changes while spans are recorded: apart from what each span reads, or every change would take that out of the caches of
+/// all processors.
+#[repr(align(128))]
+#[derive(Default)]
+struct Changing {
+    /// Roots that head sampling left out.
+    sampled_out: AtomicU64,
+    misuse: AtomicU64,
+    /// Full chunks that nobody has taken yet.
+    full_chunks: AtomicUsize,
+    totals: Mutex<Totals>,
+    threads: Mutex<Vec<Arc<ThreadBuffer>>>,
     /// The thread that is inside `delivery`; 0 for none.
     delivering: AtomicUsize,
 }
@@ -100,20 +111,15 @@ impl Core {
             disabled: parts.disabled,
             closed: AtomicBool::new(false),
             has_tail: parts.delivery.tail.is_some(),
-            sampled_out: AtomicU64::new(0),
-            misuse: AtomicU64::new(0),
-            totals: Mutex::default(),
-            threads: Mutex::default(),
-            full_chunks: AtomicUsize::new(0),
             collector: OnceLock::new(),
-            delivery: Mutex::new(parts.delivery),
-            delivering: AtomicUsize::new(0),
+            delivery: Box::new(Mutex::new(parts.delivery)),
+            changing: Changing::default(),
         }
     }
 
     /// A buffer for a thread that records for the first time.
     pub(super) fn new_thread_buffer(&self) -> Arc<ThreadBuffer> {
-        let mut threads = locked(&self.threads);
+        let mut threads = locked(&self.changing.threads);
         let buffer = Arc::<ThreadBuffer>::default();
         if self.closed.load(Ordering::Acquire) {
             buffer.close();
@@ -133,18 +139,25 @@ impl Core {
 
     /// False where as much waits to be taken as may; else one more chunk is counted.
     pub(super) fn admits_chunk(&self) -> bool {
-        if self.full_chunks.fetch_add(1, Ordering::Relaxed) < MOST_WAITING / CHUNK {
+        if self.changing.full_chunks.fetch_add(1, Ordering::Relaxed) < MOST_WAITING / CHUNK {
             return true;
         }
-        self.full_chunks.fetch_sub(1, Ordering::Relaxed);
+        self.changing.full_chunks.fetch_sub(1, Ordering::Relaxed);
         false
     }
 
     /// Spans ended for which there was no room.
     pub(super) fn refuse(&self, spans: u64) {
-        let mut totals = locked(&self.totals);
+        let mut totals = locked(&self.changing.totals);
         totals.handed_over += spans;
         totals.dropped += spans;
+    }
+
+    /// A chunk is full. So many of them are worth waking the loom's thread, which comes by itself now and then.
+    pub(super) fn note_full_chunk(&self) {
+        if self.collector.get().is_none() || self.changing.full_chunks.load(Ordering::Relaxed) % WORTH_WAKING == 0 {
+            self.wake();
+        }
     }
 
     /// There is something to be taken: tells the loom's thread, or, where it has none, takes it.
@@ -171,28 +184,28 @@ impl Core {
     fn enter(&self) -> Option<Delivering<'_>> {
         let thread = this_thread();
         // Only this thread ever stores its own number, so no ordering is needed.
-        if self.delivering.load(Ordering::Relaxed) == thread {
+        if self.changing.delivering.load(Ordering::Relaxed) == thread {
             return None;
         }
         let delivery = locked(&self.delivery);
-        self.delivering.store(thread, Ordering::Relaxed);
+        self.changing.delivering.store(thread, Ordering::Relaxed);
         Some(Delivering { core: self, delivery })
     }
 
     /// Takes records that no buffer can keep on to the sinks. Where this thread is inside one of them they are lost.
     pub(super) fn accept(&self, records: &[u8], spans: u64) {
         let Some(mut delivering) = self.enter() else {
-            let mut totals = locked(&self.totals);
+            let mut totals = locked(&self.changing.totals);
             totals.handed_over += spans;
             totals.dropped += spans;
             return;
         };
-        locked(&self.totals).handed_over += spans;
+        locked(&self.changing.totals).handed_over += spans;
         delivering.pass_on(records, spans);
     }
 
     fn note(&self, outcome: Outcome) {
-        let mut totals = locked(&self.totals);
+        let mut totals = locked(&self.changing.totals);
         // What the tail sampler left out was accepted at first and is not any more.
         totals.handed_over += outcome.abandoned;
         totals.handed_over = totals.handed_over.saturating_sub(outcome.sampled_out);
@@ -226,15 +239,15 @@ impl Core {
     /// The last loom is gone. Spans that end from now on find no one who would flush them: they go out at once.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        for buffer in locked(&self.threads).iter() {
+        for buffer in locked(&self.changing.threads).iter() {
             buffer.close();
         }
         self.flush(true);
     }
 
     pub(super) fn ledger(&self) -> Ledger {
-        let totals = locked(&self.totals);
-        let waiting: u64 = locked(&self.threads).iter().map(|buffer| buffer.waiting()).sum();
+        let totals = locked(&self.changing.totals);
+        let waiting: u64 = locked(&self.changing.threads).iter().map(|buffer| buffer.waiting()).sum();
         let accepted = totals.handed_over + waiting;
         Ledger {
             accepted,
@@ -242,19 +255,19 @@ impl Core {
             rejected: 0,
             dropped: totals.dropped,
             pending: accepted.saturating_sub(totals.delivered + totals.dropped),
-            sampled_out: totals.sampled_out + self.sampled_out.load(Ordering::Relaxed),
-            misuse: self.misuse.load(Ordering::Relaxed),
+            sampled_out: totals.sampled_out + self.changing.sampled_out.load(Ordering::Relaxed),
+            misuse: self.changing.misuse.load(Ordering::Relaxed),
             sink_errors: totals.sink_errors,
         }
     }
 
     pub(super) fn count_sampled_out(&self) {
-        self.sampled_out.fetch_add(1, Ordering::Relaxed);
+        self.changing.sampled_out.fetch_add(1, Ordering::Relaxed);
     }
 
     #[cold]
     pub(super) fn count_misuse(&self) {
-        self.misuse.fetch_add(1, Ordering::Relaxed);
+        self.changing.misuse.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -266,25 +279,25 @@ struct Delivering<'a> {
 
 impl Delivering<'_> {
     fn take_from_all(&mut self) {
-        let threads: Vec<_> = locked(&self.core.threads).clone();
+        let threads: Vec<_> = locked(&self.core.changing.threads).clone();
         for buffer in &threads {
             // Asked before: what comes behind the end of a thread is nothing.
             let ended = buffer.is_closed();
             self.take_from(buffer);
             if ended {
-                locked(&self.core.threads).retain(|known| !Arc::ptr_eq(known, buffer));
+                locked(&self.core.changing.threads).retain(|known| !Arc::ptr_eq(known, buffer));
             }
         }
     }
 
     fn take_from(&mut self, buffer: &ThreadBuffer) {
         let (pieces, full) = {
-            let mut totals = locked(&self.core.totals);
+            let mut totals = locked(&self.core.changing.totals);
             let (pieces, full) = buffer.take();
             totals.handed_over += pieces.iter().map(Piece::spans).sum::<u64>();
             (pieces, full)
         };
-        self.core.full_chunks.fetch_sub(full, Ordering::Relaxed);
+        self.core.changing.full_chunks.fetch_sub(full, Ordering::Relaxed);
         for piece in pieces {
             self.pass_on(piece.records(), piece.spans());
             buffer.give_back(piece);
@@ -307,7 +320,7 @@ impl Delivering<'_> {
 
 impl Drop for Delivering<'_> {
     fn drop(&mut self) {
-        self.core.delivering.store(0, Ordering::Relaxed);
+        self.core.changing.delivering.store(0, Ordering::Relaxed);
     }
 }
 

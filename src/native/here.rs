@@ -16,6 +16,8 @@ use crate::record::SpanBuilder;
 
 /// Bytes of a chunk. Longer records go a way of their own.
 pub(super) const CHUNK: usize = 64 << 10;
+/// Chunks that a thread keeps for later records.
+const SPARE: usize = 32;
 /// Builders that a thread keeps for later spans.
 const POOL: usize = 64;
 /// A builder whose buffers grew beyond this is not kept.
@@ -68,8 +70,8 @@ pub(super) struct ThreadBuffer {
 struct Reading {
     /// Chunks from the oldest to the one that is being written, and how far each has been taken.
     chunks: VecDeque<(Arc<Chunk>, Filled)>,
-    /// A chunk that has been taken whole, for the next time.
-    spare: Option<Arc<Chunk>>,
+    /// Chunks that have been taken whole, for the next time.
+    spare: Vec<Arc<Chunk>>,
 }
 
 /// Records that were taken from a thread's buffer.
@@ -128,15 +130,15 @@ impl ThreadBuffer {
     pub(super) fn give_back(&self, piece: Piece) {
         let mut reading = locked(&self.reading);
         let in_use = reading.chunks.iter().any(|(chunk, _)| Arc::ptr_eq(chunk, &piece.chunk));
-        if !in_use && reading.spare.is_none() {
-            reading.spare = Some(piece.chunk);
+        if !in_use && reading.spare.len() < SPARE {
+            reading.spare.push(piece.chunk);
         }
     }
 
     /// A chunk for the thread's next records.
     fn next_writer(&self) -> Writer {
         let mut reading = locked(&self.reading);
-        let writer = reading.spare.take().and_then(Writer::again).unwrap_or_else(|| Writer::new(CHUNK));
+        let writer = reading.spare.pop().and_then(Writer::again).unwrap_or_else(|| Writer::new(CHUNK));
         reading.chunks.push_back((Arc::clone(writer.chunk()), Filled::default()));
         writer
     }
@@ -170,7 +172,7 @@ impl Way {
             return true;
         }
         self.writer = self.buffer.next_writer();
-        self.core.wake();
+        self.core.note_full_chunk();
         self.writer.append(records, spans)
     }
 }
