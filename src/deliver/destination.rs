@@ -9,7 +9,7 @@ use super::health::Health;
 use super::ledger::Ledger;
 use super::notice::{Notice, NoticeKind, Notices};
 use super::options::{Options, nanos};
-use super::parcel::{Parcel, Piece};
+use super::parcel::{Parcel, Piece, Size};
 use super::queue::Queue;
 use super::reason::Reason;
 use super::settled::Settled;
@@ -37,13 +37,19 @@ pub struct Offered {
     pub dropped: u64,
 }
 
-/// For how much there is room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
+/// Spans that have ended, and bytes of records of any kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amount {
     /// So many spans.
     pub spans: u64,
     /// So many bytes of records.
     pub bytes: u64,
+}
+
+impl Amount {
+    const fn of(size: Size) -> Self {
+        Self { spans: size.spans, bytes: size.bytes as u64 }
+    }
 }
 
 /// How much was done.
@@ -140,7 +146,10 @@ impl Destination {
         let order = self.settled.open(parcel.bytes(), parcel.last_sequence());
         self.ledger.accept(spans);
         let piece = parcel.into_piece(order);
-        if self.over && !piece.stored {
+        if self.over && piece.stored {
+            return Offered { taken: spans, dropped: 0 };
+        }
+        if self.over {
             self.lose(Reason::ShutdownTimeout, "the program has said that it ends", [piece]);
             return Offered { taken: 0, dropped: spans };
         }
@@ -160,11 +169,11 @@ impl Destination {
 
     /// For how much there is room in the queue.
     #[must_use]
-    pub const fn room(&self) -> Room {
-        let held = self.queue.size();
-        Room {
-            spans: self.options.queue_spans.saturating_sub(held.spans),
-            bytes: self.options.queue_bytes.saturating_sub(held.bytes as u64),
+    pub const fn room(&self) -> Amount {
+        let queued = self.queued();
+        Amount {
+            spans: self.options.queue_spans.saturating_sub(queued.spans),
+            bytes: self.options.queue_bytes.saturating_sub(queued.bytes),
         }
     }
 
@@ -253,6 +262,10 @@ impl Destination {
     ) -> bool {
         let Some(place) = self.flying.iter().position(|flying| flying.id == id) else { return false };
         let flying = self.flying.swap_remove(place);
+        if flying.batch.pieces.is_empty() {
+            // The shutdown did not wait for it.
+            return true;
+        }
         match answer {
             Answer::Taken { warning } => {
                 if !warning.is_empty() {
@@ -409,7 +422,7 @@ impl Destination {
         self.keep_deadlines(now);
     }
 
-    /// True when a shutdown is over: nothing more will be sent.
+    /// True when a shutdown is over: nothing more will be sent. What is offered now is dropped, or stays with its spool.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         self.over
@@ -425,8 +438,11 @@ impl Destination {
         }
         self.over = true;
         self.flush = None;
-        let mut lost = self.queue.take_unstored();
-        lost.extend(self.held.iter_mut().flat_map(Batch::take_unstored));
+        let waiting = std::mem::take(&mut self.queue).into_pieces();
+        let held = std::mem::take(&mut self.held).into_iter().flat_map(|batch| batch.pieces);
+        // What a spool holds is not needed here any more, and counts as pending all the same. Only for requests that are on
+        // their way the answer may still come.
+        let mut lost: Vec<Piece> = waiting.chain(held).filter(|piece| !piece.stored).collect();
         lost.extend(self.flying.iter_mut().flat_map(|flying| flying.batch.take_unstored()));
         if !lost.is_empty() {
             self.lose(Reason::ShutdownTimeout, "the program ended before they could be sent", lost);
@@ -434,6 +450,19 @@ impl Destination {
     }
 
     // What can be read.
+
+    /// What waits in the queue.
+    #[must_use]
+    pub const fn queued(&self) -> Amount {
+        Amount::of(self.queue.size())
+    }
+
+    /// What is in requests: without an answer so far, or to be sent again.
+    #[must_use]
+    pub fn on_its_way(&self) -> Amount {
+        let flying = self.flying.iter().map(|flying| &flying.batch);
+        Amount::of(flying.chain(&self.held).fold(Size::default(), |sum, batch| sum.plus(batch.size)))
+    }
 
     /// What became of the spans.
     #[must_use]

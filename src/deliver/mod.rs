@@ -77,7 +77,7 @@ mod settled;
 
 pub use answer::Answer;
 pub use batch::{Shipment, ShipmentId};
-pub use destination::{Counts, Destination, Mark, Next, Offered, Room};
+pub use destination::{Amount, Counts, Destination, Mark, Next, Offered};
 pub use http::{HttpResponse, answer_of_http};
 pub use ledger::{Dropped, Ledger};
 pub use notice::{Notice, NoticeKind};

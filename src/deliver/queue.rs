@@ -92,14 +92,8 @@ impl Queue {
         batch
     }
 
-    /// Takes out all that no spool holds.
-    pub(super) fn take_unstored(&mut self) -> Vec<Piece> {
-        let (stored, unstored) =
-            std::mem::take(&mut self.pieces).into_iter().partition(|(_, piece)| piece.stored);
-        self.pieces = stored;
-        let taken: VecDeque<(u64, Piece)> = unstored;
-        let lost: Vec<Piece> = taken.into_iter().map(|(_, piece)| piece).collect();
-        self.size = lost.iter().fold(self.size, |size, piece| size.minus(piece.size));
-        lost
+    /// All of it.
+    pub(super) fn into_pieces(self) -> impl Iterator<Item = Piece> {
+        self.pieces.into_iter().map(|(_, piece)| piece)
     }
 }
