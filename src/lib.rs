@@ -43,6 +43,7 @@
 //! | [`loom`] | from records to workflow trees, and their picture as text |
 //! | [`workflow`] | workflow logs (`NodeLog`, `NodeTraceLog`, `WorkflowLog`): a view of spans, and back |
 //! | [`otlp`] | OTLP protobuf and JSON, both ways |
+//! | [`deliver`] | batches, repeats and accounts: the state machine between records and a transport |
 //! | [`context`] | `traceparent`, `tracestate`, `baggage` and `x-request-id` in any header map |
 //! | [`sample`], [`redact`], [`offload`] | which runs are kept; secrets taken out; large values moved out |
 //! | [`value`], [`json`], [`vocabulary`] | values of attributes, JSON without loss, names of attributes |

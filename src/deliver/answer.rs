@@ -18,6 +18,11 @@ pub enum Answer {
         /// A warning for people; empty for none.
         warning: String,
     },
+    /// By its status it took all of them; what it said besides cannot be read. They count as delivered.
+    Unclear {
+        /// What is wrong with the answer, for people.
+        why: String,
+    },
     /// It took all but some, which are not to be sent again.
     Partly {
         /// How many spans it refused.

@@ -1,0 +1,195 @@
+//! Records on their way to several destinations, held in memory once.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::record::{RecordError, RecordKind, Records};
+
+/// How much there is in a run of records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    /// Bytes of records, with their envelopes.
+    pub(super) bytes: usize,
+    pub(super) records: usize,
+    /// Spans that have ended.
+    pub(super) spans: u64,
+    /// Bytes in an OTLP request, if every span of them goes into it.
+    pub(super) encoded: u64,
+}
+
+impl Size {
+    pub(super) const fn plus(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(other.bytes),
+            records: self.records.saturating_add(other.records),
+            spans: self.spans.saturating_add(other.spans),
+            encoded: self.encoded.saturating_add(other.encoded),
+        }
+    }
+
+    pub(super) const fn minus(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_sub(other.bytes),
+            records: self.records.saturating_sub(other.records),
+            spans: self.spans.saturating_sub(other.spans),
+            encoded: self.encoded.saturating_sub(other.encoded),
+        }
+    }
+}
+
+/// The sizes of the records in a stream, one by one. It ends where nothing more can be read, or counted.
+struct Sizes<'a> {
+    records: Records<'a>,
+    /// Records that are there and cannot be read.
+    broken: u64,
+}
+
+impl<'a> Sizes<'a> {
+    const fn new(stream: &'a [u8]) -> Self {
+        Self { records: Records::new(stream), broken: 0 }
+    }
+}
+
+impl Iterator for Sizes<'_> {
+    type Item = Size;
+
+    fn next(&mut self) -> Option<Size> {
+        let before = self.records.rest();
+        let read = self.records.next();
+        // What was passed over in between (unknown kinds) stays with the record behind it.
+        let bytes = before.len() - self.records.rest().len();
+        match read {
+            None if bytes == 0 => None,
+            None => Some(Size { bytes, records: 1, ..Size::default() }),
+            Some(Ok(record)) => {
+                let ended = matches!(record.kind, RecordKind::Finished | RecordKind::WorkflowClosed);
+                let encoded = if record.kind.is_span() { field_len(record.body.len()) } else { 0 };
+                Some(Size { bytes, records: 1, spans: u64::from(ended), encoded })
+            }
+            Some(Err(error)) => {
+                self.broken += 1;
+                // Behind a wrong checksum the stream goes on.
+                (error == RecordError::Checksum).then_some(Size { bytes, records: 1, ..Size::default() })
+            }
+        }
+    }
+}
+
+/// The length of a message of this length as a field: its tag has one byte.
+fn field_len(length: usize) -> u64 {
+    let bits = u64::from((length as u64 | 1).ilog2() + 1);
+    1 + bits.div_ceil(7) + length as u64
+}
+
+/// Some whole records, to be given to one destination or several: copies of it share the bytes.
+///
+/// ```
+/// use spanloom::deliver::Parcel;
+/// ```
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    stream: Arc<Vec<u8>>,
+    size: Size,
+    broken: u64,
+    last_sequence: Option<u64>,
+}
+
+impl Parcel {
+    /// Takes a stream of records. What stands behind the last one that can be read is left out.
+    #[must_use]
+    pub fn new(stream: Vec<u8>) -> Self {
+        let mut sizes = Sizes::new(&stream);
+        let size = sizes.by_ref().fold(Size::default(), Size::plus);
+        let broken = sizes.broken;
+        Self { stream: Arc::new(stream), size, broken, last_sequence: None }
+    }
+
+    /// The same, held by a spool under sequence numbers of which this is the last.
+    ///
+    /// [`Destination::settled_up_to`](super::Destination::settled_up_to) gives it back when nothing of the parcel is
+    /// needed any more, and what is still pending at the deadline of a shutdown stays pending: the spool has it.
+    #[must_use]
+    pub const fn in_spool(mut self, last_sequence: u64) -> Self {
+        self.last_sequence = Some(last_sequence);
+        self
+    }
+
+    /// How many spans in it have ended: those that the ledger counts.
+    #[must_use]
+    pub const fn spans(&self) -> u64 {
+        self.size.spans
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub const fn records(&self) -> usize {
+        self.size.records
+    }
+
+    /// How many bytes of records there are.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.size.bytes
+    }
+
+    /// How many records could not be read: a wrong checksum, or a stream that ends too early.
+    #[must_use]
+    pub const fn broken(&self) -> u64 {
+        self.broken
+    }
+
+    /// The last of its sequence numbers.
+    #[must_use]
+    pub const fn last_sequence(&self) -> Option<u64> {
+        self.last_sequence
+    }
+
+    /// All of it, as a piece.
+    pub(super) fn into_piece(self, order: u64) -> Piece {
+        let range = 0..self.size.bytes;
+        Piece { stream: self.stream, range, size: self.size, order, stored: self.last_sequence.is_some() }
+    }
+}
+
+/// A run of records out of a parcel.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    stream: Arc<Vec<u8>>,
+    range: Range<usize>,
+    pub(super) size: Size,
+    /// Which parcel it is of.
+    pub(super) order: u64,
+    /// A spool holds it.
+    pub(super) stored: bool,
+}
+
+impl Piece {
+    pub(super) fn records(&self) -> &[u8] {
+        self.stream.get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// Cuts between records: the first part is as long as `goes_on(before, after)` says of every record in it, told how
+    /// much there is without and with it.
+    pub(super) fn cut(mut self, goes_on: impl Fn(Size, Size) -> bool) -> (Option<Self>, Option<Self>) {
+        let mut front = Size::default();
+        let mut records = Sizes::new(self.records());
+        loop {
+            // What cannot be read on cannot be cut.
+            let Some(record) = records.next() else { return (Some(self), None) };
+            let after = front.plus(record);
+            if !goes_on(front, after) {
+                break;
+            }
+            front = after;
+        }
+        if front.bytes == 0 {
+            return (None, Some(self));
+        }
+        let middle = self.range.start + front.bytes;
+        let first =
+            Self { stream: Arc::clone(&self.stream), range: self.range.start..middle, size: front, ..self };
+        self.range.start = middle;
+        self.size = self.size.minus(front);
+        (Some(first), Some(self))
+    }
+}

@@ -1,0 +1,6 @@
+//! Delivery against a network that is made up: scripted faults, ten thousand seeds.
+
+mod faults;
+mod options;
+mod rules;
+mod world;
