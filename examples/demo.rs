@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     answer(&loom)?;
 
     // Nothing leaves a program unseen: the receipt says what this flush did, the ledger what became of every span so far.
-    let receipt = loom.flush();
+    let receipt = loom.flush(Duration::from_secs(5));
     show(&kept, &folder, receipt, loom.ledger())
 }
 

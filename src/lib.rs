@@ -23,7 +23,7 @@
 //! assert!(weather.is_err());
 //! run.end();
 //!
-//! let receipt = loom.flush();
+//! let receipt = loom.flush(std::time::Duration::from_secs(5));
 //! assert_eq!((receipt.delivered, receipt.pending), (3, 0));
 //! assert_eq!(
 //!     memory.tree_text(&TextOptions::stable()),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use spanloom::host::{Entropy, ManualClock, SeededEntropy};
 use spanloom::loom::{NodeFlags, Weaver, WeaverOptions, Woven};
@@ -37,7 +38,7 @@ fn node_of(limits: Limits, say: impl FnOnce(&mut Node)) -> Vec<u8> {
     let mut node = loom.span("n", None).start();
     say(&mut node);
     node.end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     assert_eq!(loom.ledger().delivered, 1);
     let records = memory.records();
     let record = Records::new(&records).next().unwrap().unwrap();
@@ -183,7 +184,7 @@ fn b04_a_deep_chain_of_open_nodes_with_many_links() {
     // Parents end before their children.
     chain.drain(..).for_each(Node::end);
     run.end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let tree = only_tree(&memory, NOW);
     assert_eq!((tree.len(), tree.nodes().map(|node| node.depth()).max()), (10_001, Some(10_000)));
     assert_eq!(tree.dropped(), [0, 0, 10_000 - 128]);
@@ -206,7 +207,7 @@ fn b06_times_that_cannot_be() {
     run.node("endless").start().end_at(u64::MAX);
     run.node("since 1970").start_time(0).start().end();
     run.end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let tree = only_tree(&memory, NOW);
     let of = |name: &str| tree.nodes().find(|node| node.name() == name).unwrap();
     let suspect = |name: &str| of(name).flags().contains(NodeFlags::CLOCK_SUSPECT);
@@ -272,7 +273,7 @@ fn b10_handles_after_their_end_and_of_others() {
         .event("late", &[])
         .end_at(1);
     run.node("after the end").start().end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let ledger = loom.ledger();
     assert_eq!((ledger.misuse, ledger.accepted, ledger.delivered), (8, 5, 5));
     memory.each_span(|span: SpanView<'_>| assert_ne!(span.status_message, "late"));
@@ -294,7 +295,7 @@ fn b14_ids_of_a_broken_source() {
     let run = zeros.workflow("w").start();
     run.node("n").start().end();
     run.end();
-    zeros.flush();
+    zeros.flush(Duration::from_secs(30));
     memory.each_span(|span: SpanView<'_>| assert!(span.trace_id.is_valid() && span.span_id.is_valid()));
     assert_eq!(memory.span_count(), 2);
 
@@ -305,7 +306,7 @@ fn b14_ids_of_a_broken_source() {
     run.node("a").start().end();
     run.node("b").start().end();
     run.end();
-    assert_eq!(stuck.flush().delivered, 3);
+    assert_eq!(stuck.flush(Duration::from_secs(30)).delivered, 3);
     let text = memory.tree_text(&spanloom::loom::TextOptions::stable());
     assert!(text.contains("id collision"), "{text}");
 }
@@ -326,10 +327,10 @@ fn b21_secrets_of_running_nodes_and_hooks_that_panic() {
     let mut node = run.node("n").kind("tool").start();
     node.attribute("panics", secret).attribute("note", secret).attribute(secret, 1);
     node.exception("Kind", &format!("401 for https://u:{secret}@example.org/?token={secret}"));
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     node.end();
     run.end();
-    assert_eq!((loom.flush().delivered, loom.ledger().sink_errors), (2, 0));
+    assert_eq!((loom.flush(Duration::from_secs(30)).delivered, loom.ledger().dropped), (2, 0));
     let records = memory.records();
     assert!(!records.windows(secret.len()).any(|window| window == secret.as_bytes()));
     let kinds: Vec<_> = Records::new(&records).map(|record| record.unwrap().kind as u8).collect();
@@ -360,7 +361,7 @@ fn b23_odd_reports_of_tokens() {
     parent.usage(Usage { prompt: 5, mode: UsageMode::Delta, ..Usage::default() });
     parent.end();
     run.end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let tree = only_tree(&memory, NOW);
     let of = |name: &str| tree.nodes().find(|node| node.name() == name).unwrap();
     assert_eq!(of("huge").usage().prompt, most);

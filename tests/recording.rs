@@ -47,7 +47,7 @@ fn a_workflow_reaches_the_sink_as_a_tree() {
     inner.end();
     plan.end();
     run.answer("because").status(0, "").end();
-    let receipt = loom.flush();
+    let receipt = loom.flush(Duration::from_secs(30));
     assert_eq!((receipt.delivered, receipt.pending, receipt.dropped), (3, 0, 0));
     let names = |name: &str, parent: &str, attributes| (name.to_owned(), parent.to_owned(), attributes);
     // app, user and span_version on each; kind, operation and name on the root; question, answer, status number
@@ -67,7 +67,7 @@ fn the_same_seed_gives_the_same_bytes() {
             run.node("n").kind("tool").start().attribute("step", step).event("e", &[]);
         }
         run.end();
-        loom.flush();
+        loom.flush(Duration::from_secs(30));
         (memory.records(), memory.to_otlp())
     };
     assert_eq!(record(), record());
@@ -80,7 +80,7 @@ fn an_error_becomes_status_and_exception_and_is_given_on() {
     let result: Result<(), String> = run.node("tool").run(|_| Err("no network".into()));
     assert_eq!(result, Err("no network".to_owned()));
     run.end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let mut seen = 0;
     memory.each_span(|span| {
         if span.name == "tool" {
@@ -108,7 +108,7 @@ fn unsampled_runs_cost_no_records_and_pass_their_context_on() {
     assert!(!below.flags.is_sampled());
     drop((child, node));
     run.end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     assert_eq!((memory.span_count(), loom.ledger().accepted, loom.ledger().sampled_out), (0, 0, 1));
 }
 
@@ -133,7 +133,7 @@ fn changes_after_the_end_do_nothing_and_are_counted() {
     run.answer("late").end();
     run.node("late child").start().end();
     drop(run);
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     assert_eq!(loom.ledger().misuse, 2);
     assert_eq!(memory.span_count(), 2);
 }
@@ -162,12 +162,12 @@ fn threads_that_end_and_threads_that_run_are_both_flushed() {
         while loom.ledger().accepted < 4001 {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let receipt = loom.flush();
+        let receipt = loom.flush(Duration::from_secs(30));
         assert_eq!(receipt.pending, 0);
         waits.store(false, Ordering::Relaxed);
     });
     run.end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     assert_eq!(memory.span_count(), 4002);
     let ledger = loom.ledger();
     assert_eq!(ledger.accepted, ledger.delivered);
@@ -191,14 +191,14 @@ fn live_view_writes_records_when_spans_start() {
     let loom = Loom::builder().exporter(memory.clone()).live_view(true).build();
     let run = loom.workflow("w").start();
     let node = run.node("n").start();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let kinds = |records: &[u8]| {
         spanloom::record::Records::new(records).map(|record| record.unwrap().kind as u8).collect::<Vec<_>>()
     };
     assert_eq!(kinds(&memory.records()), [1, 2]);
     node.end();
     run.end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     assert_eq!(kinds(&memory.records()), [1, 2, 3, 4]);
 }
 
@@ -212,7 +212,7 @@ fn a_sink_that_fails_is_counted() {
     }
     let loom = Loom::builder().exporter(Broken).build();
     loom.workflow("w").start().end();
-    assert_eq!(loom.flush().dropped, 1);
+    assert_eq!(loom.flush(Duration::from_secs(30)).dropped, 1);
     let ledger = loom.ledger();
     assert_eq!((ledger.accepted, ledger.dropped, ledger.pending), (1, 1, 0));
 }
@@ -223,7 +223,7 @@ fn a_file_holds_a_request_a_line() {
     let loom =
         Loom::builder().service("filed").exporter(spanloom::FileExporter::append(&path).unwrap()).build();
     loom.workflow("w").start().end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert_eq!(text.lines().count(), 1);
@@ -243,7 +243,7 @@ fn a_panic_ends_its_node_as_failed() {
     }));
     assert!(caught.is_err());
     run.end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let mut failed = Vec::new();
     memory.each_span(|span: SpanView<'_>| failed.push((span.name.to_owned(), span.status())));
     assert_eq!(failed, [("n".to_owned(), StatusCode::Error), ("w".to_owned(), StatusCode::Unset)]);
@@ -264,7 +264,7 @@ fn the_tail_sampler_decides_over_whole_workflows() {
         drop(node);
         run.end();
     }
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let ledger = loom.ledger();
     assert_eq!((ledger.accepted, ledger.delivered, ledger.sampled_out, ledger.pending), (4, 4, 2, 0));
     let text = memory.tree_text(&TextOptions::stable());
@@ -279,10 +279,10 @@ fn what_the_tail_sampler_holds_is_pending_until_the_end() {
     let run = loom.workflow("w").start();
     let forgotten = run.node("forgotten").start();
     run.node("done").start().end();
-    assert_eq!((loom.flush().pending, memory.span_count()), (1, 0));
+    assert_eq!((loom.flush(Duration::from_secs(30)).pending, memory.span_count()), (1, 0));
     std::mem::forget(forgotten);
     run.end();
-    let receipt = loom.finish();
+    let receipt = loom.shutdown(Duration::from_secs(30));
     assert_eq!((receipt.delivered, receipt.pending), (3, 0));
     let text = memory.tree_text(&TextOptions::stable());
     assert!(text.contains("abandoned"), "{text}");
@@ -301,7 +301,7 @@ fn secrets_leave_no_loom() {
     node.error("refused: password=hunter2hunter2");
     node.end();
     run.end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let bytes = memory.records();
     for secret in ["abcdefghijklmnop", "ann@example.org", "hunter2hunter2"] {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
@@ -332,7 +332,7 @@ fn a_node_that_a_sampled_out_run_never_ended_leaves_the_ledger_whole() {
     let forgotten = run.node("forgotten").start();
     std::mem::forget(forgotten);
     run.end();
-    loom.finish();
+    loom.shutdown(Duration::from_secs(30));
     let ledger = loom.ledger();
     assert_eq!((ledger.accepted, ledger.pending, ledger.delivered), (0, 0, 0));
     assert!(ledger.sampled_out <= 2, "{ledger:?}");
@@ -347,7 +347,7 @@ fn a_plain_span_is_of_no_workflow_whatever_was_recorded_before_it() {
     let plain = loom.span("plain", None).start();
     plain.span("below").start().end();
     plain.end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let records = memory.records();
     let workflows: Vec<bool> =
         spanloom::record::Records::new(&records).map(|record| record.unwrap().workflow.is_valid()).collect();
@@ -395,7 +395,7 @@ fn a_caller_s_tracestate_goes_on_from_every_handle() {
 fn a_plain_span_says_that_its_parent_is_remote() {
     let (loom, memory, _) = seeded();
     loom.span("s", Some(&remote(true))).start().span("t").start().end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     let mut seen = Vec::new();
     memory.each_span(|span: SpanView<'_>| {
         seen.push((span.name.to_owned(), span.flags, span.trace_state.to_owned()))
@@ -420,7 +420,7 @@ fn a_parent_without_ids_is_none() {
     let context = spanloom::context::Context { span: Some(nobody.clone()), ..Default::default() };
     loom.workflow("w").parent(&context).start().end();
     loom.span("s", Some(&nobody)).start().end();
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     memory.each_span(|span: SpanView<'_>| {
         assert!(span.trace_id.is_valid() && !span.parent_span_id.is_valid(), "{}", span.name);
     });
@@ -447,7 +447,7 @@ fn the_tail_sampler_sees_what_other_threads_still_hold() {
             std::thread::sleep(Duration::from_millis(1));
         }
         run.end();
-        loom.flush();
+        loom.flush(Duration::from_secs(30));
         done.store(true, Ordering::Release);
     });
     let text = memory.tree_text(&TextOptions::stable());

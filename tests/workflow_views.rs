@@ -1,6 +1,8 @@
 //! A workflow log becomes spans and a log again without loss; any other spans become a sensible log.
 #![cfg(not(target_arch = "wasm32"))]
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use spanloom::json::Style;
 use spanloom::otlp::any::put_key_value;
@@ -479,7 +481,7 @@ fn a_live_workflow_becomes_a_sensible_log() {
     plan.end();
     run.answer("so").status(3, "failed");
     run.end();
-    loom.finish();
+    loom.shutdown(Duration::from_secs(30));
     let mut spans = Vec::new();
     memory.each_span(|span| spans.push(span.message.to_vec()));
     let log = back(&spans);

@@ -4,8 +4,8 @@
 //! again once a second, so that a changed wall clock shows soon. Where there is no such counter, each reading asks the system.
 
 use std::cell::Cell;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::cycles;
 use crate::host::Clock;
@@ -61,15 +61,28 @@ fn read_anew(last: Reading) -> u64 {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let unix_nanos = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
     let expected = match cycles {
-        Some(now) if last.cycles != 0 => {
-            last.unix_nanos.saturating_add(cycles::nanos(now.wrapping_sub(last.cycles).min(u64::from(u32::MAX))))
-        }
+        Some(now) if last.cycles != 0 => last
+            .unix_nanos
+            .saturating_add(cycles::nanos(now.wrapping_sub(last.cycles).min(u64::from(u32::MAX)))),
         _ => last.unix_nanos,
     };
     let ran_ahead = expected > unix_nanos && expected - unix_nanos < JITTER;
     let not_before = if ran_ahead { expected } else { 0 };
     READING.set(Reading { cycles: cycles.unwrap_or(0), unix_nanos, not_before });
     unix_nanos.max(not_before)
+}
+
+/// The system's steady clock.
+#[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
+pub(super) fn steady_now() -> Instant {
+    Instant::now()
+}
+
+/// Nanoseconds since some moment of this process, by the steady clock.
+pub(super) fn steady_nanos() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(steady_now);
+    u64::try_from(steady_now().saturating_duration_since(*start).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Where a loom gets its time.

@@ -1,14 +1,20 @@
-//! What all handles of one loom share: its sources, its counters and its sinks.
+//! What all handles of one loom share: its sources, its counters, and the way to its destinations.
+//!
+//! Who takes several locks takes them in this order: the pipeline, the totals, the list of threads or a destination.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
+use std::time::Instant;
 
 use super::clock::TimeSource;
-use super::delivery::{Delivery, Outcome};
 use super::entropy::IdSource;
 use super::here::{CHUNK, Piece, ThreadBuffer};
+use super::ledger::{Ledger, Receipt, Totals};
+use super::outlet::Outlet;
+use super::pipeline::{Passed, Pipeline};
+use crate::deliver::Reason;
 use crate::record::Limits;
 
 /// So many bytes of full chunks may wait; what ends then is lost, and counted.
@@ -32,7 +38,8 @@ pub(super) struct Core {
     has_tail: bool,
     /// The loom's thread, if it has one.
     collector: OnceLock<Thread>,
-    delivery: Box<Mutex<Delivery>>,
+    pipeline: Box<Mutex<Pipeline>>,
+    outlets: Vec<Arc<Outlet>>,
     changing: Changing,
 }
 
@@ -48,55 +55,8 @@ struct Changing {
     full_chunks: AtomicUsize,
     totals: Mutex<Totals>,
     threads: Mutex<Vec<Arc<ThreadBuffer>>>,
-    /// The thread that is inside `delivery`; 0 for none.
-    delivering: AtomicUsize,
-}
-
-/// What became of the spans that were handed over. Those that still wait in a thread's buffer are not in here.
-///
-/// All under one lock, and spans leave their buffer under it, so that the ledger adds up at every moment. Who takes several
-/// locks takes them in this order: `delivery`, `totals`, `threads`, a thread's batch.
-#[derive(Default)]
-struct Totals {
-    handed_over: u64,
-    delivered: u64,
-    dropped: u64,
-    sampled_out: u64,
-    sink_errors: u64,
-}
-
-/// What became of the spans of a loom, at one moment.
-///
-/// `accepted = delivered + rejected + dropped + pending` holds at every moment; spans that were sampled out are counted apart.
-///
-/// ```
-/// let loom = spanloom::Loom::builder().build();
-/// let run = loom.workflow("answer").start();
-/// run.node("planner").start().end();
-/// assert_eq!((loom.ledger().accepted, loom.ledger().pending), (1, 1));
-/// run.end();
-/// loom.flush();
-/// let ledger = loom.ledger();
-/// assert_eq!((ledger.accepted, ledger.delivered, ledger.pending), (2, 2, 0));
-/// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ledger {
-    /// Spans that ended and were not sampled out.
-    pub accepted: u64,
-    /// Spans that every sink took.
-    pub delivered: u64,
-    /// Spans that a receiver refused.
-    pub rejected: u64,
-    /// Spans that were lost: a sink failed, or redaction failed closed.
-    pub dropped: u64,
-    /// Spans that are on their way.
-    pub pending: u64,
-    /// Spans that sampling left out.
-    pub sampled_out: u64,
-    /// Calls that made no sense, such as changes of a workflow after its end.
-    pub misuse: u64,
-    /// Calls of sinks that failed.
-    pub sink_errors: u64,
+    /// The thread that is inside `pipeline`; 0 for none.
+    collecting: AtomicUsize,
 }
 
 impl Core {
@@ -110,9 +70,10 @@ impl Core {
             random_flag: parts.random_flag,
             disabled: parts.disabled,
             closed: AtomicBool::new(false),
-            has_tail: parts.delivery.tail.is_some(),
+            has_tail: parts.pipeline.tail.is_some(),
             collector: OnceLock::new(),
-            delivery: Box::new(Mutex::new(parts.delivery)),
+            pipeline: Box::new(Mutex::new(parts.pipeline)),
+            outlets: parts.outlets,
             changing: Changing::default(),
         }
     }
@@ -148,14 +109,14 @@ impl Core {
 
     /// Spans ended for which there was no room.
     pub(super) fn refuse(&self, spans: u64) {
-        let mut totals = locked(&self.changing.totals);
-        totals.handed_over += spans;
-        totals.dropped += spans;
+        locked(&self.changing.totals).refuse(Reason::QueueFull, spans);
     }
 
     /// A chunk is full. So many of them are worth waking the loom's thread, which comes by itself now and then.
     pub(super) fn note_full_chunk(&self) {
-        if self.collector.get().is_none() || self.changing.full_chunks.load(Ordering::Relaxed) % WORTH_WAKING == 0 {
+        if self.collector.get().is_none()
+            || self.changing.full_chunks.load(Ordering::Relaxed) % WORTH_WAKING == 0
+        {
             self.wake();
         }
     }
@@ -173,92 +134,88 @@ impl Core {
         let _ = self.collector.set(thread);
     }
 
-    /// Takes what all threads recorded on to the sinks.
+    /// Takes what all threads recorded to the destinations.
     pub(super) fn collect(&self) {
-        if let Some(mut delivering) = self.enter() {
-            delivering.take_from_all();
+        if let Some(mut collecting) = self.enter() {
+            collecting.take_from_all();
         }
     }
 
-    /// The way to the sinks; `None` where this thread is on it already, because a sink, a hook or a clock records.
-    fn enter(&self) -> Option<Delivering<'_>> {
+    /// The way to the destinations; `None` where this thread is on it already, because a hook or a clock records.
+    fn enter(&self) -> Option<Collecting<'_>> {
         let thread = this_thread();
         // Only this thread ever stores its own number, so no ordering is needed.
-        if self.changing.delivering.load(Ordering::Relaxed) == thread {
+        if self.changing.collecting.load(Ordering::Relaxed) == thread {
             return None;
         }
-        let delivery = locked(&self.delivery);
-        self.changing.delivering.store(thread, Ordering::Relaxed);
-        Some(Delivering { core: self, delivery })
+        let pipeline = locked(&self.pipeline);
+        self.changing.collecting.store(thread, Ordering::Relaxed);
+        Some(Collecting { core: self, pipeline })
     }
 
-    /// Takes records that no buffer can keep on to the sinks. Where this thread is inside one of them they are lost.
+    /// Takes records that no chunk can keep to the destinations. Where this thread is on the way there they are lost.
     pub(super) fn accept(&self, records: &[u8], spans: u64) {
-        let Some(mut delivering) = self.enter() else {
-            let mut totals = locked(&self.changing.totals);
-            totals.handed_over += spans;
-            totals.dropped += spans;
+        let Some(mut collecting) = self.enter() else {
+            locked(&self.changing.totals).refuse(Reason::Misuse, spans);
             return;
         };
         locked(&self.changing.totals).handed_over += spans;
-        delivering.pass_on(records, spans);
-    }
-
-    fn note(&self, outcome: Outcome) {
-        let mut totals = locked(&self.changing.totals);
-        // What the tail sampler left out was accepted at first and is not any more.
-        totals.handed_over += outcome.abandoned;
-        totals.handed_over = totals.handed_over.saturating_sub(outcome.sampled_out);
-        totals.delivered += outcome.delivered;
-        totals.dropped += outcome.dropped;
-        totals.sampled_out += outcome.sampled_out;
-        totals.sink_errors += outcome.sink_errors;
+        collecting.pass_on(records, spans);
     }
 
     /// A workflow is about to end. Where it is decided over as a whole, what other threads recorded of it must not come
     /// behind its end, which may be handed over first.
     #[inline]
     pub(super) fn before_close(&self) {
-        if self.has_tail
-            && let Some(mut delivering) = self.enter()
-        {
-            delivering.take_from_all();
+        if self.has_tail {
+            self.collect();
         }
     }
 
-    /// Hands over what every thread recorded and makes the sinks write it out; gives the ledger of before. With `finish`
-    /// nothing is waited for any more: what is incomplete goes out as it is.
-    pub(super) fn flush(&self, finish: bool) -> Ledger {
+    /// Takes everything that has ended to the destinations, and waits until they have it or the deadline has passed.
+    pub(super) fn flush(&self, deadline: Instant) -> Receipt {
         let before = self.ledger();
-        let Some(mut delivering) = self.enter() else { return before };
-        delivering.take_from_all();
-        delivering.flush(finish);
-        before
+        if let Some(mut collecting) = self.enter() {
+            collecting.take_from_all();
+            collecting.decide(false);
+        }
+        let flushing: Vec<_> = self.outlets.iter().map(|outlet| outlet.begin_flush(deadline)).collect();
+        for (outlet, flushing) in self.outlets.iter().zip(&flushing) {
+            outlet.wait_flushed(flushing, deadline);
+        }
+        Receipt::between(&before, &self.ledger())
     }
 
-    /// The last loom is gone. Spans that end from now on find no one who would flush them: they go out at once.
-    pub(super) fn close(&self) {
+    /// As [`Self::flush`], and nothing is waited for any more: what is incomplete goes out as it is, what cannot be sent until
+    /// the deadline is given up, and what ends from now on is lost, and counted.
+    pub(super) fn shut_down(&self, deadline: Instant) -> Receipt {
+        let before = self.ledger();
         self.closed.store(true, Ordering::Release);
         for buffer in locked(&self.changing.threads).iter() {
             buffer.close();
         }
-        self.flush(true);
+        if let Some(mut collecting) = self.enter() {
+            collecting.take_from_all();
+            collecting.decide(true);
+        }
+        for outlet in &self.outlets {
+            outlet.begin_shutdown(deadline);
+        }
+        for outlet in &self.outlets {
+            outlet.wait_gone(deadline);
+        }
+        Receipt::between(&before, &self.ledger())
     }
 
     pub(super) fn ledger(&self) -> Ledger {
         let totals = locked(&self.changing.totals);
         let waiting: u64 = locked(&self.changing.threads).iter().map(|buffer| buffer.waiting()).sum();
-        let accepted = totals.handed_over + waiting;
-        Ledger {
-            accepted,
-            delivered: totals.delivered,
-            rejected: 0,
-            dropped: totals.dropped,
-            pending: accepted.saturating_sub(totals.delivered + totals.dropped),
-            sampled_out: totals.sampled_out + self.changing.sampled_out.load(Ordering::Relaxed),
-            misuse: self.changing.misuse.load(Ordering::Relaxed),
-            sink_errors: totals.sink_errors,
-        }
+        let destinations =
+            self.outlets.iter().map(|outlet| (outlet.name().to_owned(), outlet.ledger())).collect();
+        let mut ledger = totals.ledger(waiting, destinations);
+        ledger.sampled_out += self.changing.sampled_out.load(Ordering::Relaxed);
+        ledger.misuse = self.changing.misuse.load(Ordering::Relaxed);
+        ledger
     }
 
     pub(super) fn count_sampled_out(&self) {
@@ -271,13 +228,13 @@ impl Core {
     }
 }
 
-/// A thread on its way to the sinks of a loom.
-struct Delivering<'a> {
+/// A thread on its way to the destinations of a loom.
+struct Collecting<'a> {
     core: &'a Core,
-    delivery: MutexGuard<'a, Delivery>,
+    pipeline: MutexGuard<'a, Pipeline>,
 }
 
-impl Delivering<'_> {
+impl Collecting<'_> {
     fn take_from_all(&mut self) {
         let threads: Vec<_> = locked(&self.core.changing.threads).clone();
         for buffer in &threads {
@@ -305,22 +262,36 @@ impl Delivering<'_> {
     }
 
     fn pass_on(&mut self, records: &[u8], spans: u64) {
-        let outcome = self.delivery.pass_on(records, spans, self.core.time.unix_nanos());
-        self.core.note(outcome);
+        let passed = self.pipeline.pass_on(records, spans, self.core.time.unix_nanos());
+        self.offer(passed);
         if self.core.closed.load(Ordering::Acquire) {
-            self.flush(true);
+            self.decide(true);
         }
     }
 
-    fn flush(&mut self, finish: bool) {
-        let outcome = self.delivery.flush(finish, self.core.time.unix_nanos());
-        self.core.note(outcome);
+    fn decide(&mut self, finish: bool) {
+        let passed = self.pipeline.decide(finish, self.core.time.unix_nanos());
+        self.offer(passed);
+    }
+
+    fn offer(&mut self, passed: Passed) {
+        let mut totals = locked(&self.core.changing.totals);
+        // What the tail sampler left out was accepted at first and is not any more.
+        totals.handed_over = (totals.handed_over + passed.abandoned).saturating_sub(passed.sampled_out);
+        totals.sampled_out += passed.sampled_out;
+        totals.lost.add(Reason::QueueFull, passed.lost);
+        for parcel in passed.parcels {
+            totals.offered += parcel.spans();
+            for outlet in &self.core.outlets {
+                outlet.offer(parcel.clone());
+            }
+        }
     }
 }
 
-impl Drop for Delivering<'_> {
+impl Drop for Collecting<'_> {
     fn drop(&mut self) {
-        self.core.changing.delivering.store(0, Ordering::Relaxed);
+        self.core.changing.collecting.store(0, Ordering::Relaxed);
     }
 }
 

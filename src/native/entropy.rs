@@ -13,7 +13,7 @@ thread_local! {
 
 /// The thread's next random number: xoshiro256++, whose 256 bits of state come from the system.
 #[inline]
-fn system_u64() -> u64 {
+pub(super) fn system_u64() -> u64 {
     let mut state = STATE.get();
     if state == [0; 4] {
         state = seed();

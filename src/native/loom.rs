@@ -1,19 +1,24 @@
 //! The loom: the handle that a program makes once, at its start.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Parts;
-use super::clock::TimeSource;
-use super::core::{Core, Ledger};
-use super::delivery::{Delivery, Tail};
+use super::clock::{TimeSource, steady_now};
+use super::core::Core;
 use super::entropy::IdSource;
 use super::export::Exporter;
+use super::ledger::{Ledger, Receipt};
 use super::node::{Ids, NodeBuilder, Parent, usable};
+use super::outlet::{Listener, Outlet, Sender};
+use super::pipeline::{Pipeline, Tail};
+use super::suppress::is_suppressed;
 use super::workflow::WorkflowBuilder;
 use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
+use crate::deliver::{Notice, Options};
 use crate::host::{Clock, Entropy};
 use crate::id::TraceId;
 use crate::otlp::convention::Wording;
@@ -30,7 +35,7 @@ use crate::value::Value;
 /// let memory = MemoryExporter::new();
 /// let loom = Loom::builder().service("planner").exporter(memory.clone()).build();
 /// loom.workflow("nothing to do").start().end();
-/// let receipt = loom.flush();
+/// let receipt = loom.flush(std::time::Duration::from_secs(5));
 /// assert_eq!((receipt.delivered, receipt.pending), (1, 0));
 /// ```
 #[derive(Clone)]
@@ -38,10 +43,11 @@ pub struct Loom {
     handle: Arc<Handle>,
 }
 
-/// Flushes when the last loom is gone; spans that are still open keep the core only.
+/// Shuts down when the last loom is gone; spans that are still open keep the core only.
 struct Handle {
     core: Arc<Core>,
     collector: Option<JoinHandle<()>>,
+    shutdown_timeout: Duration,
 }
 
 /// How long records wait in a thread's chunk at most before they are taken.
@@ -63,33 +69,16 @@ fn start_collector(core: &Arc<Core>) -> Option<JoinHandle<()>> {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.core.close();
+        let _ = self.core.shut_down(steady_now() + self.shutdown_timeout);
         if let Some(collector) = self.collector.take() {
             collector.thread().unpark();
-            let _ = collector.join();
+            // A hook of the program's that drops its own loom runs in this very thread.
+            if collector.thread().id() != thread::current().id() {
+                let _ = collector.join();
+            }
         }
         super::here::forget(&self.core);
     }
-}
-
-/// What a flush really did.
-///
-/// ```
-/// let loom = spanloom::Loom::builder().build();
-/// loom.workflow("answer").start().end();
-/// let receipt = loom.flush();
-/// assert_eq!((receipt.delivered, receipt.rejected, receipt.dropped, receipt.pending), (1, 0, 0, 0));
-/// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Receipt {
-    /// Spans that it delivered.
-    pub delivered: u64,
-    /// Spans that a receiver refused during it.
-    pub rejected: u64,
-    /// Spans that were lost during it.
-    pub dropped: u64,
-    /// Spans that are still on their way after it.
-    pub pending: u64,
 }
 
 impl Loom {
@@ -129,7 +118,7 @@ impl Loom {
             is_remote: parent.is_some_and(|span| span.is_remote),
             kin: None,
         };
-        if !core.disabled {
+        if !core.disabled && !is_suppressed() {
             let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
             let sampled = core.samples(parent, trace_id);
             let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
@@ -170,26 +159,20 @@ impl Loom {
         context::extract(headers)
     }
 
-    /// Hands over everything that has ended and makes the sinks write it out.
-    pub fn flush(&self) -> Receipt {
-        self.receipt(false)
+    /// Sends everything that has ended, and waits until all destinations have it or the time is over.
+    ///
+    /// What is not sent by then is `pending`, and is sent later.
+    pub fn flush(&self, timeout: Duration) -> Receipt {
+        self.core().flush(steady_now() + timeout)
     }
 
-    /// As [`Self::flush`], and nothing is waited for any more: what a tail sampler still holds is decided, nodes that never
-    /// ended are given out as abandoned.
-    pub fn finish(&self) -> Receipt {
-        self.receipt(true)
-    }
-
-    fn receipt(&self, finish: bool) -> Receipt {
-        let before = self.core().flush(finish);
-        let after = self.ledger();
-        Receipt {
-            delivered: after.delivered - before.delivered,
-            rejected: after.rejected - before.rejected,
-            dropped: after.dropped - before.dropped,
-            pending: after.pending,
-        }
+    /// As [`Self::flush`], for good: what a tail sampler still holds is decided, nodes that never ended are given out as
+    /// abandoned, and what cannot be sent in time is dropped. What ends afterwards is dropped, too; all of it is counted.
+    ///
+    /// The last loom that goes does this by itself, within the builder's
+    /// [`shutdown_timeout`](LoomBuilder::shutdown_timeout).
+    pub fn shutdown(&self, timeout: Duration) -> Receipt {
+        self.core().shut_down(steady_now() + timeout)
     }
 
     /// What became of all spans so far.
@@ -235,7 +218,7 @@ impl Core {
 ///     let run = loom.workflow("answer").start();
 ///     clock.advance(1_000_000);
 ///     run.end();
-///     loom.flush();
+///     loom.flush(std::time::Duration::from_secs(5));
 ///     memory.to_otlp()
 /// };
 /// assert_eq!(record(), record());
@@ -254,7 +237,10 @@ pub struct LoomBuilder {
     live_view: bool,
     random_flag: bool,
     disabled: bool,
-    sinks: Vec<Box<dyn Exporter>>,
+    exporters: Vec<(Box<dyn Exporter>, Option<Options>)>,
+    delivery: Options,
+    listener: Option<Arc<Listener>>,
+    shutdown_timeout: Option<Duration>,
 }
 
 impl LoomBuilder {
@@ -272,10 +258,50 @@ impl LoomBuilder {
         self
     }
 
-    /// Takes records; several sinks all get all of them.
+    /// Where records go. Several exporters all get all of them; each has a queue and a thread of its own.
     #[must_use]
-    pub fn exporter(mut self, sink: impl Exporter + 'static) -> Self {
-        self.sinks.push(Box::new(sink));
+    pub fn exporter(mut self, exporter: impl Exporter + 'static) -> Self {
+        self.exporters.push((Box::new(exporter), None));
+        self
+    }
+
+    /// As [`Self::exporter`], with batches, retries and limits of its own.
+    #[must_use]
+    pub fn exporter_with(mut self, exporter: impl Exporter + 'static, delivery: Options) -> Self {
+        self.exporters.push((Box::new(exporter), Some(delivery)));
+        self
+    }
+
+    /// How large batches are, how long they wait, how often they are tried, how much may wait.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use spanloom::deliver::Options;
+    /// let options = Options { linger: Duration::from_secs(1), ..Options::default() };
+    /// let loom = spanloom::Loom::builder().delivery(options).build();
+    /// ```
+    #[must_use]
+    pub fn delivery(mut self, options: Options) -> Self {
+        self.delivery = options;
+        self
+    }
+
+    /// Is told what people should hear of: a destination that cannot be reached, spans that it refused or that were lost.
+    /// Each kind comes once in the life of a destination. By default it is a line on stderr.
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().on_notice(|destination, notice| eprintln!("{destination}: {}", notice.text)).build();
+    /// ```
+    #[must_use]
+    pub fn on_notice(mut self, listener: impl Fn(&str, &Notice) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+
+    /// How long the last loom waits, when it goes, for what has not been sent: two seconds by default.
+    #[must_use]
+    pub const fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = Some(timeout);
         self
     }
 
@@ -309,7 +335,7 @@ impl LoomBuilder {
     /// let words = Wording { convention: Convention::OpenInference, ..Wording::default() };
     /// let loom = Loom::builder().wording(words).exporter(memory.clone()).build();
     /// loom.workflow("answer").start().end();
-    /// loom.flush();
+    /// loom.flush(std::time::Duration::from_secs(5));
     /// let request = memory.to_otlp();
     /// assert!(request.windows(23).any(|text| text == b"openinference.span.kind"));
     /// ```
@@ -377,15 +403,20 @@ impl LoomBuilder {
                 None => attributes.push((key, value)),
             }
         }
-        let has_exporters = !self.sinks.is_empty() && !self.disabled;
-        let delivery = Delivery {
-            tail: self.tail.map(Tail::new),
-            redactor: self.redactor,
-            sinks: self.sinks,
+        let sender = Arc::new(Sender {
             resource: Resource::new(attributes),
             scope: Scope::new("spanloom", env!("CARGO_PKG_VERSION")),
             wording: self.wording,
-        };
+        });
+        let listener = self.listener.unwrap_or_else(|| Arc::new(say));
+        let exporters = if self.disabled { Vec::new() } else { self.exporters };
+        let outlets: Vec<_> = exporters
+            .into_iter()
+            .map(|(exporter, own)| {
+                Outlet::start(exporter, own.as_ref().unwrap_or(&self.delivery), &sender, &listener)
+            })
+            .collect();
+        let has_outlets = !outlets.is_empty();
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,
@@ -395,12 +426,20 @@ impl LoomBuilder {
             live_view: self.live_view,
             random_flag: self.random_flag,
             disabled: self.disabled,
-            delivery,
+            pipeline: Pipeline { tail: self.tail.map(Tail::new), redactor: self.redactor },
+            outlets,
         });
         let core = Arc::new(core);
-        let collector = if has_exporters { start_collector(&core) } else { None };
-        Loom { handle: Arc::new(Handle { core, collector }) }
+        let collector = if has_outlets { start_collector(&core) } else { None };
+        let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
+        Loom { handle: Arc::new(Handle { core, collector, shutdown_timeout }) }
     }
+}
+
+/// Tells people on stderr.
+fn say(destination: &str, notice: &Notice) {
+    // A program without a stderr has nobody to be told.
+    let _ = writeln!(std::io::stderr(), "spanloom: {destination}: {}", notice.text);
 }
 
 impl std::fmt::Debug for LoomBuilder {

@@ -3,34 +3,42 @@
 //!
 //! ```text
 //!  Workflow, Node ──calls──▶ SpanBuilder (one per open span, from the thread's pool)
-//!        end ──record──▶ the thread's buffer ──64 KiB or flush──▶ Delivery ──▶ sinks
-//!                                                   (tail sampler, redactor)
+//!        end ──record──▶ the thread's chunk ──a megabyte, or now and then──▶ loom's thread
+//!                                                                 (tail sampler, redactor)
+//!                                                                          │ offers
+//!                                       exporter ◀── its own thread ◀── Outlet (queue, retries, ledger)
 //! ```
 //!
 //! [`Loom`] is the handle; [`Workflow`] and [`Node`] record. While a span runs its [`SpanBuilder`](crate::record::SpanBuilder)
-//! is its own; when it ends the record is copied into the thread's buffer. Only a full buffer, or a flush, meets other threads.
-//! With a tail sampler the end of a workflow does, too: first what all threads recorded is taken on, then the end.
+//! is its own; when it ends the record is appended to a chunk that only this thread writes. Nothing there waits for another
+//! thread. The loom's thread takes what all threads recorded to the destinations, each of which has a queue, a
+//! [state machine](crate::deliver) and a thread of its own: one that is slow or gone holds up no other.
+//! With a tail sampler the end of a workflow does meet other threads: first what all threads recorded is taken on, then the end.
 
 mod chunk;
 mod clock;
 mod core;
 mod cycles;
-mod delivery;
 mod entropy;
 mod export;
 mod folder_store;
 mod here;
+mod ledger;
 mod loom;
 mod node;
+mod outlet;
+mod pipeline;
+mod suppress;
 mod workflow;
 
-pub use self::core::Ledger;
 pub use clock::system_unix_nanos;
 pub use export::{Exporter, FileExporter, MemoryExporter, Outgoing};
 pub use folder_store::FolderStore;
-pub use loom::{Loom, LoomBuilder, Receipt};
+pub use ledger::{Ledger, Receipt};
+pub use loom::{Loom, LoomBuilder};
 pub use node::{Node, NodeBuilder, Span};
 
+pub use suppress::{is_suppressed, suppress};
 pub use workflow::{Workflow, WorkflowBuilder};
 
 /// What a loom is made of.
@@ -42,5 +50,6 @@ struct Parts {
     live_view: bool,
     random_flag: bool,
     disabled: bool,
-    delivery: delivery::Delivery,
+    pipeline: pipeline::Pipeline,
+    outlets: Vec<std::sync::Arc<outlet::Outlet>>,
 }

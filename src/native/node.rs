@@ -144,7 +144,7 @@ impl<'a> NodeBuilder<'a> {
     /// });
     /// assert!(sum.is_err());
     /// run.end();
-    /// loom.flush();
+    /// loom.flush(std::time::Duration::from_secs(5));
     /// assert!(memory.tree_text(&TextOptions::stable()).contains("add  tool  error: invalid digit found in string"));
     /// ```
     ///
@@ -206,7 +206,7 @@ pub(super) fn announce(live: &Live) {
 /// node.input("question", "Which way?").usage(Usage { prompt: 8, completion: 2, ..Usage::default() });
 /// node.end();
 /// run.end();
-/// loom.flush();
+/// loom.flush(std::time::Duration::from_secs(5));
 /// assert_eq!(memory.span_count(), 2);
 /// ```
 #[must_use = "a node that is dropped at once ends at once"]

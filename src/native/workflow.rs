@@ -6,6 +6,7 @@ use super::Loom;
 use super::core::locked;
 use super::here::{Kin, Live, end_live, take_live};
 use super::node::{Ids, NodeBuilder, Parent, announce, context_of, usable};
+use super::suppress::is_suppressed;
 use crate::context::{Context, SpanContext, TraceFlags, TraceState};
 use crate::id::SpanId;
 use crate::otlp::span::{SpanKind, SpanView, StatusCode};
@@ -115,7 +116,7 @@ impl<'a> WorkflowBuilder<'a> {
         let core = self.loom.core();
         let loom = self.loom.clone();
         let parent = usable(self.parent.as_ref());
-        if core.disabled {
+        if core.disabled || is_suppressed() {
             let kin = Kin {
                 trace_state: parent.map_or(TraceState::EMPTY, |span| span.trace_state.clone()),
                 ..Kin::default()
@@ -189,7 +190,7 @@ impl<'a> WorkflowBuilder<'a> {
 ///     Ok("dry")
 /// });
 /// run.answer(weather?).end();
-/// loom.flush();
+/// loom.flush(std::time::Duration::from_secs(5));
 /// assert_eq!(memory.span_count(), 2);
 /// # Ok::<(), std::fmt::Error>(())
 /// ```

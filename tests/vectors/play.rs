@@ -1,5 +1,7 @@
 //! Plays a program on the native handles.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 use spanloom::context::{Context, SpanContext, TraceFlags};
 use spanloom::host::{ManualClock, SeededEntropy};
@@ -33,7 +35,7 @@ pub fn play(program: &Json) -> Played {
         stage.act(op);
     }
     drop(stage);
-    loom.flush();
+    loom.flush(Duration::from_secs(30));
     forms(memory.records())
 }
 

@@ -1,6 +1,7 @@
 //! spanloom doing W, through the handles that a program uses, with the limits and the sampling that it has by default.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use spanloom::deliver::Answer;
 use spanloom::otlp::span::StatusCode;
@@ -29,7 +30,7 @@ fn bursts(sink: impl Exporter + 'static) -> Scenario<'static> {
     let recorder = loom.clone();
     let work = move || (0..BURST).for_each(|_| record_workflow(&recorder));
     Scenario::new(BURST_SPANS, work).settling(move || {
-        let receipt = loom.flush();
+        let receipt = loom.flush(Duration::from_secs(30));
         assert_eq!((receipt.dropped, receipt.pending), (0, 0), "the burst was not delivered");
     })
 }

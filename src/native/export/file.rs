@@ -14,7 +14,7 @@ use crate::deliver::{Answer, Reason};
 /// let path = std::env::temp_dir().join(format!("spanloom-{}.jsonl", std::process::id()));
 /// let loom = Loom::builder().exporter(FileExporter::append(&path)?).build();
 /// loom.workflow("answer").start().end();
-/// loom.flush();
+/// loom.flush(std::time::Duration::from_secs(5));
 /// assert!(std::fs::read_to_string(&path)?.starts_with(r#"{"resourceSpans":"#));
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), std::io::Error>(())
@@ -49,6 +49,10 @@ impl FileExporter {
 }
 
 impl Exporter for FileExporter {
+    fn name(&self) -> &str {
+        "file"
+    }
+
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         match self.write(outgoing) {
             Ok(()) => Answer::taken(),

@@ -23,7 +23,7 @@ use crate::workflow::{NodeTraceLog, from_spans};
 /// let run = loom.workflow("answer").start();
 /// run.node("planner").kind("llm").start().end();
 /// run.end();
-/// loom.flush();
+/// loom.flush(std::time::Duration::from_secs(5));
 /// assert_eq!(memory.tree_text(&TextOptions::stable()), "answer  workflow\n└─ planner  llm\n");
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -106,6 +106,10 @@ impl MemoryExporter {
 }
 
 impl Exporter for MemoryExporter {
+    fn name(&self) -> &str {
+        "memory"
+    }
+
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         let mut kept = locked(&self.kept);
         kept.records.extend_from_slice(outgoing.records);

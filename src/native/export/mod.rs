@@ -29,7 +29,7 @@ use crate::record::finished_spans;
 /// }
 /// let loom = spanloom::Loom::builder().exporter(Stdout).build();
 /// loom.workflow("answer").start().end();
-/// assert_eq!(loom.flush().delivered, 1);
+/// assert_eq!(loom.flush(std::time::Duration::from_secs(5)).delivered, 1);
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Outgoing<'a> {
@@ -89,9 +89,14 @@ impl<'a> Outgoing<'a> {
 /// }
 /// let loom = spanloom::Loom::builder().exporter(Closed).build();
 /// loom.workflow("answer").start().end();
-/// assert_eq!(loom.flush().dropped, 1);
+/// assert_eq!(loom.flush(std::time::Duration::from_secs(5)).dropped, 1);
 /// ```
 pub trait Exporter: Send {
+    /// What it is called in ledgers and notices.
+    fn name(&self) -> &str {
+        "exporter"
+    }
+
     /// Sends these records. They are whole records.
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer;
 

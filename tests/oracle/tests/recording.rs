@@ -3,6 +3,8 @@
 
 mod arbitrary;
 
+use std::time::Duration;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -393,7 +395,7 @@ impl Player {
                 }
             }
             Step::Flush => {
-                let receipt = self.loom.flush();
+                let receipt = self.loom.flush(Duration::from_secs(30));
                 assert!(self.setting.tail.is_some() || receipt.pending == 0, "{receipt:?}");
             }
         }
@@ -414,7 +416,7 @@ impl Player {
             // Who was abandoned was never ended, and comes on top.
             assert!(ledger.accepted + ledger.sampled_out >= ended, "{ledger:?}, {ended} ended");
         }
-        assert_eq!((ledger.sink_errors, ledger.misuse), (0, 0));
+        assert_eq!((ledger.dropped, ledger.misuse), (0, 0));
     }
 
     /// The program ends while some spans never do.
@@ -422,7 +424,7 @@ impl Player {
         while !self.open.is_empty() {
             self.end(Some(0), None);
         }
-        let receipt = self.loom.finish();
+        let receipt = self.loom.shutdown(Duration::from_secs(30));
         self.adds_up();
         assert_eq!((receipt.pending, self.loom.ledger().dropped), (0, 0));
         let records = self.memory.records();

@@ -1,0 +1,143 @@
+//! What became of the spans of a loom.
+
+use crate::deliver::{self, Dropped, Reason};
+
+/// What became of the spans of a loom, at one moment.
+///
+/// `accepted = delivered + rejected + dropped + pending` holds at every moment; spans that were sampled out are counted apart.
+/// Where there are several destinations, the numbers here are those of the one that has taken least so far, for a span
+/// counts as delivered when all have it; each one's own are in [`Self::destinations`].
+///
+/// ```
+/// use std::time::Duration;
+/// use spanloom::{Loom, MemoryExporter};
+/// let loom = Loom::builder().exporter(MemoryExporter::new()).build();
+/// let run = loom.workflow("answer").start();
+/// run.node("planner").start().end();
+/// assert_eq!((loom.ledger().accepted, loom.ledger().delivered), (1, 0));
+/// run.end();
+/// loom.flush(Duration::from_secs(5));
+/// let ledger = loom.ledger();
+/// assert_eq!((ledger.accepted, ledger.delivered, ledger.pending), (2, 2, 0));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Spans that ended and were not sampled out.
+    pub accepted: u64,
+    /// Spans that arrived.
+    pub delivered: u64,
+    /// Spans that a receiver refused.
+    pub rejected: u64,
+    /// Spans that were lost.
+    pub dropped: u64,
+    /// Why they were lost.
+    pub reasons: Dropped,
+    /// Spans that are on their way.
+    pub pending: u64,
+    /// Spans that sampling left out.
+    pub sampled_out: u64,
+    /// Calls that made no sense, such as changes of a workflow after its end.
+    pub misuse: u64,
+    /// What became of them at each destination, by its name.
+    pub destinations: Vec<(String, deliver::Ledger)>,
+}
+
+/// What a flush or a shutdown really did.
+///
+/// ```
+/// use std::time::Duration;
+/// use spanloom::{Loom, MemoryExporter};
+/// let loom = Loom::builder().exporter(MemoryExporter::new()).build();
+/// loom.workflow("answer").start().end();
+/// let receipt = loom.flush(Duration::from_secs(5));
+/// assert_eq!((receipt.delivered, receipt.rejected, receipt.dropped, receipt.pending), (1, 0, 0, 0));
+/// assert!(receipt.is_complete());
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Spans that it delivered.
+    pub delivered: u64,
+    /// Spans that a receiver refused during it.
+    pub rejected: u64,
+    /// Spans that were lost during it.
+    pub dropped: u64,
+    /// Why they were lost.
+    pub reasons: Dropped,
+    /// Spans that are still on their way after it.
+    pub pending: u64,
+}
+
+impl Receipt {
+    /// True when everything that was to be delivered was.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.rejected == 0 && self.dropped == 0 && self.pending == 0
+    }
+
+    /// What happened between two moments.
+    pub(super) fn between(before: &Ledger, after: &Ledger) -> Self {
+        let mut reasons = Dropped::default();
+        for (reason, lost) in after.reasons.iter() {
+            reasons.add(reason, lost.saturating_sub(before.reasons.get(reason)));
+        }
+        Self {
+            delivered: after.delivered.saturating_sub(before.delivered),
+            rejected: after.rejected.saturating_sub(before.rejected),
+            dropped: reasons.total(),
+            reasons,
+            pending: after.pending,
+        }
+    }
+}
+
+impl std::fmt::Display for Receipt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { delivered, rejected, dropped, pending, .. } = self;
+        write!(f, "{delivered} delivered, {rejected} rejected, {dropped} dropped, {pending} pending")
+    }
+}
+
+/// What became of spans before they were offered to the destinations. Those that still wait in a thread's buffer are not in here.
+#[derive(Default)]
+pub(super) struct Totals {
+    /// Spans that left their thread's buffer, and were not sampled out.
+    pub(super) handed_over: u64,
+    /// Of these: spans that were offered to all destinations.
+    pub(super) offered: u64,
+    /// Of these: spans that were lost before.
+    pub(super) lost: Dropped,
+    pub(super) sampled_out: u64,
+}
+
+impl Totals {
+    /// Spans that are lost without ever having waited anywhere.
+    pub(super) fn refuse(&mut self, reason: Reason, spans: u64) {
+        self.handed_over += spans;
+        self.lost.add(reason, spans);
+    }
+
+    /// The loom's ledger, with so many spans waiting in buffers.
+    pub(super) fn ledger(&self, waiting: u64, destinations: Vec<(String, deliver::Ledger)>) -> Ledger {
+        let accepted = self.handed_over + waiting;
+        let before = waiting + self.handed_over.saturating_sub(self.offered + self.lost.total());
+        let worst = destinations.iter().map(|(_, ledger)| *ledger).min_by_key(|ledger| ledger.delivered);
+        // Without a destination, what comes to the end of its way has arrived.
+        let nowhere = deliver::Ledger { delivered: self.offered, ..deliver::Ledger::default() };
+        let there = worst.unwrap_or(nowhere);
+        let mut reasons = self.lost;
+        for (reason, lost) in there.dropped.iter() {
+            reasons.add(reason, lost);
+        }
+        Ledger {
+            accepted,
+            delivered: there.delivered,
+            rejected: there.rejected,
+            dropped: reasons.total(),
+            reasons,
+            pending: before + there.pending,
+            sampled_out: self.sampled_out,
+            misuse: 0,
+            destinations,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! A destination with the thread that serves it.
+//!
+//! What is to be sent, when, and what an answer means is for the [state machine](crate::deliver) to say. Here is what it has
+//! not: a lock around it, a clock, a thread that calls the exporter, and those who wait for it.
+//!
+//! ```text
+//!  loom's thread ──offer──▶ ┌─────────────┐ ──next──▶ outlet's thread ──export──▶ exporter
+//!  flush, shutdown ──────▶ │ Destination │ ◀─answered─────┘    (without the lock)
+//!        ▲                  └─────────────┘
+//!        └──────────── told of every change
+//! ```
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::clock::{steady_nanos, steady_now};
+use super::core::locked;
+use super::entropy::system_u64;
+use super::export::{Exporter, Outgoing};
+use super::suppress::suppress;
+use crate::deliver::{Answer, Destination, Ledger, Mark, Next, Notice, Options, Parcel, Reason, Shipment};
+use crate::otlp::convention::Wording;
+use crate::otlp::{Resource, Scope};
+
+/// How long after a deadline the thread may take to see it.
+const GRACE: Duration = Duration::from_millis(80);
+
+/// Whose records they are, and in which words they leave.
+pub(super) struct Sender {
+    pub(super) resource: Resource,
+    pub(super) scope: Scope,
+    pub(super) wording: Wording,
+}
+
+/// Is told what people should hear of a destination.
+pub(super) type Listener = dyn Fn(&str, &Notice) + Send + Sync;
+
+/// One destination.
+pub(super) struct Outlet {
+    name: String,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    destination: Destination,
+    /// How many flushes there were, and up to which the exporter has written out what it held back.
+    flushes: u64,
+    flushed: u64,
+    /// The thread is gone, and the exporter with it.
+    gone: bool,
+}
+
+impl Outlet {
+    /// Starts the thread that serves this exporter.
+    pub(super) fn start(
+        exporter: Box<dyn Exporter>,
+        options: &Options,
+        sender: &Arc<Sender>,
+        listener: &Arc<Listener>,
+    ) -> Arc<Self> {
+        let name = exporter.name().to_owned();
+        let destination = Destination::new(options);
+        let state = State { destination, flushes: 0, flushed: 0, gone: false };
+        let outlet = Arc::new(Self { name, state: Mutex::new(state), changed: Condvar::new() });
+        let (served, sender, listener) = (Arc::clone(&outlet), Arc::clone(sender), Arc::clone(listener));
+        let thread = thread::Builder::new().name(format!("spanloom-{}", outlet.name));
+        if thread.spawn(move || served.serve(exporter, &sender, &*listener)).is_err() {
+            // A system that has no thread for us: what is offered is counted as lost at once.
+            let mut state = locked(&outlet.state);
+            state.destination.shut_down(0, 0);
+            state.gone = true;
+        }
+        outlet
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn offer(&self, parcel: Parcel) {
+        let mut state = locked(&self.state);
+        state.destination.offer(parcel, steady_nanos());
+        self.changed.notify_all();
+    }
+
+    pub(super) fn ledger(&self) -> Ledger {
+        locked(&self.state).destination.ledger()
+    }
+
+    /// Asks for everything that was offered so far to be sent. To be waited for with [`Self::wait_flushed`].
+    pub(super) fn begin_flush(&self, deadline: Instant) -> Flushing {
+        let mut state = locked(&self.state);
+        let now = steady_nanos();
+        let mark = state.destination.begin_flush(now, now.saturating_add(nanos_until(deadline)));
+        state.flushes += 1;
+        self.changed.notify_all();
+        Flushing { mark, number: state.flushes }
+    }
+
+    /// Waits until it is sent, or the deadline has passed.
+    pub(super) fn wait_flushed(&self, flushing: &Flushing, deadline: Instant) {
+        self.wait(deadline, |state| {
+            state.gone || state.flushed >= flushing.number && state.destination.is_settled(flushing.mark)
+        });
+    }
+
+    /// Sends what there is until the deadline; what is left then is given up. To be waited for with [`Self::wait_gone`].
+    pub(super) fn begin_shutdown(&self, deadline: Instant) {
+        let mut state = locked(&self.state);
+        let now = steady_nanos();
+        state.destination.shut_down(now, now.saturating_add(nanos_until(deadline)));
+        self.changed.notify_all();
+    }
+
+    /// Waits until the thread is gone, or until somewhat behind the deadline: an exporter may hang in a call of the system.
+    pub(super) fn wait_gone(&self, deadline: Instant) {
+        self.wait(deadline + GRACE, |state| state.gone);
+    }
+
+    fn wait(&self, deadline: Instant, done: impl Fn(&State) -> bool) {
+        let mut state = locked(&self.state);
+        while !done(&state) {
+            let left = deadline.saturating_duration_since(steady_now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.rest(state, left);
+        }
+    }
+
+    fn rest<'a>(&self, state: MutexGuard<'a, State>, most: Duration) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn serve(&self, mut exporter: Box<dyn Exporter>, sender: &Sender, listener: &Listener) {
+        let mut state = locked(&self.state);
+        loop {
+            match state.destination.next(steady_nanos()) {
+                Next::Send(shipment) => {
+                    drop(state);
+                    let answer = send(&mut *exporter, sender, &shipment);
+                    state = locked(&self.state);
+                    state.destination.answered(shipment.id, answer, steady_nanos(), &mut system_u64);
+                    drop(shipment);
+                    let notices = state.destination.take_notices();
+                    self.changed.notify_all();
+                    if !notices.is_empty() {
+                        drop(state);
+                        self.tell(&notices, listener);
+                        state = locked(&self.state);
+                    }
+                }
+                _ if state.flushed < state.flushes && state.destination.flush_done() => {
+                    let number = state.flushes;
+                    drop(state);
+                    write_out(&mut *exporter);
+                    state = locked(&self.state);
+                    state.flushed = number;
+                    self.changed.notify_all();
+                }
+                _ if state.destination.is_over() => break,
+                Next::Wait(until) => {
+                    let most = Duration::from_nanos(until.saturating_sub(steady_nanos()));
+                    state = self.rest(state, most);
+                }
+                Next::Idle => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+        let notices = state.destination.take_notices();
+        drop(state);
+        self.tell(&notices, listener);
+        write_out(&mut *exporter);
+        drop(exporter);
+        locked(&self.state).gone = true;
+        self.changed.notify_all();
+    }
+
+    fn tell(&self, notices: &[Notice], listener: &Listener) {
+        for notice in notices {
+            let _ = catch_unwind(AssertUnwindSafe(|| listener(&self.name, notice)));
+        }
+    }
+}
+
+/// A flush that is under way.
+pub(super) struct Flushing {
+    mark: Mark,
+    number: u64,
+}
+
+/// Calls the exporter. A panic in it is an answer like any other: it is not the program's that records.
+fn send(exporter: &mut dyn Exporter, sender: &Sender, shipment: &Shipment) -> Answer {
+    let records = shipment.records();
+    let outgoing = Outgoing {
+        records: &records,
+        resource: &sender.resource,
+        scope: &sender.scope,
+        wording: sender.wording,
+        within: shipment.within,
+    };
+    catch_unwind(AssertUnwindSafe(|| suppress(|| exporter.export(&outgoing)))).unwrap_or_else(|_| {
+        Answer::Refused { reason: Reason::NonRetryable, why: "the exporter panicked".to_owned() }
+    })
+}
+
+fn write_out(exporter: &mut dyn Exporter) {
+    // What an exporter could not write out it keeps, or tells with its next answer.
+    let _ = catch_unwind(AssertUnwindSafe(|| suppress(|| exporter.flush())));
+}
+
+fn nanos_until(deadline: Instant) -> u64 {
+    u64::try_from(deadline.saturating_duration_since(steady_now()).as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,135 @@
+//! What happens to records before they are offered to the destinations: whole workflows pass the tail sampler, every span the
+//! redactor.
+
+use crate::deliver::Parcel;
+use crate::loom::{NodeFlags, Weaver, WeaverOptions, Woven};
+use crate::record::{Record, RecordKind, Records};
+use crate::redact::Redactor;
+use crate::sample::{TailSampler, WorkflowFacts};
+
+/// What the records of one loom go through.
+pub(super) struct Pipeline {
+    pub(super) tail: Option<Tail>,
+    pub(super) redactor: Option<Redactor>,
+}
+
+/// Holds workflows back until they are whole and can be decided over.
+pub(super) struct Tail {
+    weaver: Weaver,
+    sampler: TailSampler,
+    /// Spans that the weaver was given and has not given out: those that it holds, and those that it lost.
+    inside: u64,
+    /// Records of any kind that the weaver has lost so far.
+    lost: u64,
+}
+
+impl Tail {
+    pub(super) fn new(sampler: TailSampler) -> Self {
+        Self { weaver: Weaver::new(WeaverOptions::default()), sampler, inside: 0, lost: 0 }
+    }
+
+    /// How many spans the weaver has lost since the last time. It counts records; a lost start is no lost span.
+    fn newly_lost(&mut self) -> u64 {
+        let lost = self.weaver.counts().lost.total();
+        if std::mem::replace(&mut self.lost, lost) == lost {
+            return 0;
+        }
+        let held = self.weaver.held_ended();
+        std::mem::replace(&mut self.inside, held).saturating_sub(held)
+    }
+
+    /// The records of a workflow that is kept; `None` where it is not.
+    fn decide(&self, woven: &Woven) -> Option<Vec<u8>> {
+        let mut facts = WorkflowFacts::default();
+        for span in woven.spans() {
+            self.sampler.observe(&mut facts, &span);
+        }
+        facts.set_tokens(woven.usage().total_tokens());
+        if !self.sampler.decide(&facts).keep {
+            return None;
+        }
+        let mut records = Vec::new();
+        for record in woven.records() {
+            record.write(&mut records);
+        }
+        Some(records)
+    }
+}
+
+/// What came of records.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// To be offered to the destinations.
+    pub(super) parcels: Vec<Parcel>,
+    /// Spans that the tail sampler left out.
+    pub(super) sampled_out: u64,
+    /// Spans that nobody ended: they are offered without having been accepted.
+    pub(super) abandoned: u64,
+    /// Spans that were lost.
+    pub(super) lost: u64,
+}
+
+impl Pipeline {
+    /// Takes records on their way; so many of them are of spans that have ended.
+    pub(super) fn pass_on(&mut self, records: &[u8], spans: u64, now: u64) -> Passed {
+        let Some(tail) = &mut self.tail else {
+            return Passed { parcels: vec![self.parcel(records)], ..Passed::default() };
+        };
+        tail.weaver.take_stream(records, now);
+        tail.inside += spans;
+        self.decide(false, now)
+    }
+
+    /// Decides over the workflows that are whole; with `finish` over all of them, as they are.
+    pub(super) fn decide(&mut self, finish: bool, now: u64) -> Passed {
+        let mut passed = Passed::default();
+        let Some(tail) = &mut self.tail else { return passed };
+        let ready: Vec<Woven> =
+            if finish { tail.weaver.finish(now).collect() } else { tail.weaver.poll(now).collect() };
+        let mut kept = Vec::with_capacity(ready.len());
+        for woven in &ready {
+            let abandoned = woven.marked(NodeFlags::ABANDONED) as u64;
+            let ended = ended(woven.records()).saturating_sub(abandoned);
+            tail.inside = tail.inside.saturating_sub(ended);
+            match tail.decide(woven) {
+                Some(records) => {
+                    passed.abandoned += abandoned;
+                    kept.push(records);
+                }
+                None => passed.sampled_out += ended,
+            }
+        }
+        passed.lost = tail.newly_lost();
+        passed.parcels = kept.iter().map(|records| self.parcel(records)).collect();
+        passed
+    }
+
+    /// Records as they leave: without secrets, where that is asked for.
+    fn parcel(&self, records: &[u8]) -> Parcel {
+        Parcel::new(
+            self.redactor.as_ref().map_or_else(|| records.to_vec(), |redactor| redacted(redactor, records)),
+        )
+    }
+}
+
+/// How many of these records are of spans that have ended.
+fn ended<'a>(records: impl Iterator<Item = Record<'a>>) -> u64 {
+    records.filter(|record| matches!(record.kind, RecordKind::Finished | RecordKind::WorkflowClosed)).count()
+        as u64
+}
+
+/// The records without secrets.
+fn redacted(redactor: &Redactor, records: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(records.len());
+    let mut body = Vec::new();
+    for record in Records::new(records).flatten() {
+        body.clear();
+        if record.kind.is_span() {
+            redactor.apply(record.body, &mut body);
+            Record { body: &body, ..record }.write(&mut out);
+        } else {
+            record.write(&mut out);
+        }
+    }
+    out
+}
