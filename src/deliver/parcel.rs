@@ -108,6 +108,11 @@ impl Parcel {
     ///
     /// [`Destination::settled_up_to`](super::Destination::settled_up_to) gives it back when nothing of the parcel is
     /// needed any more, and what is still pending at the deadline of a shutdown stays pending: the spool has it.
+    ///
+    /// ```
+    /// use spanloom::deliver::Parcel;
+    /// assert_eq!(Parcel::new(Vec::new()).in_spool(42).last_sequence(), Some(42));
+    /// ```
     #[must_use]
     pub const fn in_spool(mut self, last_sequence: u64) -> Self {
         self.last_sequence = Some(last_sequence);
