@@ -57,8 +57,8 @@ impl Health {
         }
     }
 
-    /// A request was refused: the server is there, but there is no point in hurrying.
-    pub(super) const fn refused(&mut self) {
+    /// There is no point in hurrying, nor in waiting for longer and longer.
+    pub(super) const fn slow_down(&mut self) {
         self.unwell = true;
     }
 
@@ -68,7 +68,9 @@ impl Health {
         self.unwell = self.unwell || self.too_large >= PATIENCE;
     }
 
-    /// A request is to be sent again. Gives the length of the pause.
+    /// A request failed: it is to be sent again, or was refused. What is refused is not sent again, but whoever refuses
+    /// everything is left alone for longer and longer, too: meanwhile someone may mend it, and less is lost. Gives the
+    /// length of the pause.
     pub(super) fn failed(
         &mut self,
         sent: u64,

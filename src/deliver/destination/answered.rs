@@ -50,7 +50,7 @@ impl Destination {
             }
             Answer::Later { after, why } => self.later(flying, after, &why, now, entropy),
             Answer::TooLarge { why } => self.too_large(flying.batch, &why),
-            Answer::Refused { reason, why } => self.refused(flying.batch, reason, &why),
+            Answer::Refused { reason, why } => self.refused(flying, reason, &why, now, entropy),
         }
         self.keep_deadlines(now);
         true
@@ -95,7 +95,7 @@ impl Destination {
         self.health.too_large();
         self.taken_in_a_row = 0;
         if batch.size.records <= 1 {
-            self.health.refused();
+            self.health.slow_down();
             self.lose(Reason::TooLarge, why, batch.pieces);
             return;
         }
@@ -103,8 +103,15 @@ impl Destination {
         self.split(batch);
     }
 
-    fn refused(&mut self, mut batch: Batch, reason: Reason, why: &str) {
-        self.health.refused();
+    fn refused(
+        &mut self,
+        flying: Flying,
+        reason: Reason,
+        why: &str,
+        now: u64,
+        entropy: &mut dyn FnMut() -> u64,
+    ) {
+        let Flying { sent, mut batch, .. } = flying;
         let worth_it =
             self.options.bisect_refused && reason == Reason::NonRetryable && batch.size.records > 1;
         if worth_it && !batch.searched {
@@ -114,9 +121,11 @@ impl Destination {
         } else if worth_it && self.searches_left > 0 {
             self.searches_left -= 1;
         } else {
+            self.health.failed(sent, now, None, &self.options, entropy);
             self.lose(reason, why, batch.pieces);
             return;
         }
+        self.health.slow_down();
         self.split(batch);
     }
 
