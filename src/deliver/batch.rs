@@ -12,7 +12,7 @@ pub(super) struct Batch {
     pub(super) size: Size,
     /// Nanoseconds of its requests and of the pauses after them.
     pub(super) spent: u64,
-    /// It failed at least once.
+    /// It was sent before, or is a part of what was.
     pub(super) again: bool,
     /// It is a part of a batch that was refused, and is searched for what is at fault.
     pub(super) searched: bool,
@@ -26,7 +26,7 @@ impl Batch {
 
     /// Cuts it in two with the same number of records, give or take one.
     pub(super) fn halves(self) -> (Self, Self) {
-        let part = || Self { spent: self.spent, searched: self.searched, ..Self::default() };
+        let part = || Self { spent: self.spent, again: true, searched: self.searched, ..Self::default() };
         let (mut first, mut second) = (part(), part());
         let half = self.size.records.div_ceil(2);
         for piece in self.pieces {

@@ -1,9 +1,13 @@
 //! One destination: its queue, its requests, its ledger.
 
+mod answered;
+mod ends;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::answer::Answer;
 use super::batch::{Batch, Shipment, ShipmentId};
 use super::health::Health;
 use super::ledger::Ledger;
@@ -13,9 +17,6 @@ use super::parcel::{Parcel, Piece, Size};
 use super::queue::Queue;
 use super::reason::Reason;
 use super::settled::Settled;
-
-/// After so many requests in a row that were taken, batches may be larger again.
-const GROW_AFTER: u32 = 32;
 
 /// What is to be done next.
 #[derive(Debug, Clone)]
@@ -141,6 +142,23 @@ impl Destination {
 
     /// Takes a parcel into the queue, as far as there is room; the rest is dropped as [`Reason::QueueFull`]. A spool that
     /// can wait asks for [`Self::room`] first.
+    ///
+    /// ```
+    /// # use spanloom::{SpanId, record::{Record, RecordKind}};
+    /// use spanloom::deliver::{Destination, Options, Parcel, Reason};
+    /// # fn three_spans() -> Vec<u8> {
+    /// #     let mut out = Vec::new();
+    /// #     let span = Record { kind: RecordKind::Finished, flags: 0, revision: 0, workflow: SpanId::NONE, body: b"" };
+    /// #     (0..3).for_each(|_| span.write(&mut out));
+    /// #     out
+    /// # }
+    /// let mut destination = Destination::new(&Options { queue_spans: 5, ..Options::default() });
+    /// let parcel = Parcel::new(three_spans());
+    /// assert_eq!(destination.offer(parcel.clone(), 0).taken, 3);
+    /// let offered = destination.offer(parcel, 0);
+    /// assert_eq!((offered.taken, offered.dropped), (2, 1));
+    /// assert_eq!(destination.ledger().dropped.get(Reason::QueueFull), 1);
+    /// ```
     pub fn offer(&mut self, parcel: Parcel, now: u64) -> Offered {
         let spans = parcel.spans();
         let order = self.settled.open(parcel.bytes(), parcel.last_sequence());
@@ -250,128 +268,7 @@ impl Destination {
         shipment
     }
 
-    // What comes back.
-
-    /// Takes what came of a shipment; false where nobody waits for it any more.
-    pub fn answered(
-        &mut self,
-        id: ShipmentId,
-        answer: Answer,
-        now: u64,
-        entropy: &mut dyn FnMut() -> u64,
-    ) -> bool {
-        let Some(place) = self.flying.iter().position(|flying| flying.id == id) else { return false };
-        let flying = self.flying.swap_remove(place);
-        if flying.batch.pieces.is_empty() {
-            // The shutdown did not wait for it.
-            return true;
-        }
-        match answer {
-            Answer::Taken { warning } => {
-                if !warning.is_empty() {
-                    self.counts.warnings += 1;
-                    self.notices
-                        .note(NoticeKind::Warning, &format!("spans were taken with a warning: {warning}"));
-                }
-                self.taken(flying, 0);
-            }
-            Answer::Unclear { why } => {
-                self.counts.bad_responses += 1;
-                let text = format!("spans count as delivered, but the answer cannot be read: {why}");
-                self.notices.note(NoticeKind::BadResponse, &text);
-                self.taken(flying, 0);
-            }
-            Answer::Partly { rejected, message } => {
-                let rejected = rejected.min(flying.batch.size.spans);
-                let text = format!("{rejected} spans were rejected: {message}");
-                self.notices.note(NoticeKind::Rejected, &text);
-                self.taken(flying, rejected);
-            }
-            Answer::Later { after, why } => self.later(flying, after, &why, now, entropy),
-            Answer::TooLarge { why } => self.too_large(flying.batch, &why),
-            Answer::Refused { reason, why } => self.refused(flying.batch, reason, &why),
-        }
-        self.keep_deadlines(now);
-        true
-    }
-
-    fn taken(&mut self, flying: Flying, rejected: u64) {
-        self.health.well(flying.sent);
-        self.taken_in_a_row = self.taken_in_a_row.saturating_add(1);
-        if self.taken_in_a_row >= GROW_AFTER {
-            self.taken_in_a_row = 0;
-            self.batch_bytes = self.batch_bytes.saturating_mul(2).min(self.options.batch_bytes);
-        }
-        self.ledger.reject(rejected);
-        self.ledger.deliver(flying.batch.size.spans.saturating_sub(rejected));
-        self.settle(&flying.batch.pieces);
-    }
-
-    fn later(
-        &mut self,
-        flying: Flying,
-        after: Option<Duration>,
-        why: &str,
-        now: u64,
-        entropy: &mut dyn FnMut() -> u64,
-    ) {
-        let Flying { sent, within, mut batch, .. } = flying;
-        self.counts.retries += 1;
-        let pause = self.health.failed(sent, now, after, &self.options, entropy);
-        // A machine that slept has not tried for as long as it slept.
-        batch.spent = batch.spent.saturating_add(now.saturating_sub(sent).min(within));
-        if batch.spent >= nanos(self.options.retry_for) {
-            self.lose(Reason::RetryExhausted, why, batch.pieces);
-            return;
-        }
-        self.notices.note(NoticeKind::Waiting, &format!("sending is tried again: {why}"));
-        batch.spent = batch.spent.saturating_add(pause);
-        batch.again = true;
-        self.hold(batch);
-    }
-
-    fn too_large(&mut self, batch: Batch, why: &str) {
-        self.health.too_large();
-        self.taken_in_a_row = 0;
-        if batch.size.records <= 1 {
-            self.health.refused();
-            self.lose(Reason::TooLarge, why, batch.pieces);
-            return;
-        }
-        self.batch_bytes = self.batch_bytes.min(batch.size.encoded / 2).max(1);
-        self.split(batch);
-    }
-
-    fn refused(&mut self, mut batch: Batch, reason: Reason, why: &str) {
-        self.health.refused();
-        let worth_it =
-            self.options.bisect_refused && reason == Reason::NonRetryable && batch.size.records > 1;
-        if worth_it && !batch.searched {
-            // One span at fault is in one half of the batch, of its half, and so on down to itself.
-            self.searches_left = batch.size.records.ilog2() + 1;
-            batch.searched = true;
-        } else if worth_it && self.searches_left > 0 {
-            self.searches_left -= 1;
-        } else {
-            self.lose(reason, why, batch.pieces);
-            return;
-        }
-        self.split(batch);
-    }
-
-    fn split(&mut self, batch: Batch) {
-        self.counts.splits += 1;
-        let (first, second) = batch.halves();
-        self.hold(second);
-        self.hold(first);
-    }
-
-    /// Keeps a batch for another request, before all others.
-    fn hold(&mut self, batch: Batch) {
-        if batch.size.records > 0 {
-            self.held.push_front(batch);
-        }
-    }
+    // What is done with.
 
     fn lose(&mut self, reason: Reason, why: &str, pieces: impl IntoIterator<Item = Piece>) {
         let pieces: Vec<Piece> = pieces.into_iter().collect();
@@ -384,68 +281,6 @@ impl Destination {
     fn settle(&mut self, pieces: &[Piece]) {
         for piece in pieces {
             self.settled.settle(piece.order, piece.size.bytes);
-        }
-    }
-
-    // Coming to an end.
-
-    /// Sends what was offered so far at once, without waiting for full batches or for the end of a pause of our own. The
-    /// flush is over when all of it is settled, or at the deadline.
-    pub fn begin_flush(&mut self, now: u64, deadline: u64) -> Mark {
-        let mark = Mark(self.settled.end());
-        let deadline = self.flush.map_or(deadline, |running| running.deadline.max(deadline));
-        self.flush = Some(Flush { mark, deadline });
-        self.health.hurry(now);
-        self.keep_deadlines(now);
-        mark
-    }
-
-    /// True when no flush is under way: all that was to be flushed is settled, or the deadline has passed.
-    #[must_use]
-    pub const fn flush_done(&self) -> bool {
-        self.flush.is_none()
-    }
-
-    /// True when everything that was offered before the mark is settled: delivered, rejected or dropped.
-    #[must_use]
-    pub const fn is_settled(&self, mark: Mark) -> bool {
-        self.settled.is_reached(mark.0)
-    }
-
-    /// Sends what is pending, until all is settled or the deadline has passed. What is pending then is dropped as
-    /// [`Reason::ShutdownTimeout`]; what a spool holds stays pending. A second call can only bring the deadline nearer.
-    ///
-    /// Whoever sends gives requests up at the deadline, too.
-    pub fn shut_down(&mut self, now: u64, deadline: u64) {
-        self.closing = Some(self.closing.map_or(deadline, |earlier| earlier.min(deadline)));
-        self.health.hurry(now);
-        self.keep_deadlines(now);
-    }
-
-    /// True when a shutdown is over: nothing more will be sent. What is offered now is dropped, or stays with its spool.
-    #[must_use]
-    pub const fn is_over(&self) -> bool {
-        self.over
-    }
-
-    fn keep_deadlines(&mut self, now: u64) {
-        if self.flush.is_some_and(|flush| flush.deadline <= now || self.is_settled(flush.mark)) {
-            self.flush = None;
-        }
-        let Some(deadline) = self.closing else { return };
-        if self.over || (deadline > now && !self.settled.is_empty()) {
-            return;
-        }
-        self.over = true;
-        self.flush = None;
-        let waiting = std::mem::take(&mut self.queue).into_pieces();
-        let held = std::mem::take(&mut self.held).into_iter().flat_map(|batch| batch.pieces);
-        // What a spool holds is not needed here any more, and counts as pending all the same. Only for requests that are on
-        // their way the answer may still come.
-        let mut lost: Vec<Piece> = waiting.chain(held).filter(|piece| !piece.stored).collect();
-        lost.extend(self.flying.iter_mut().flat_map(|flying| flying.batch.take_unstored()));
-        if !lost.is_empty() {
-            self.lose(Reason::ShutdownTimeout, "the program ended before they could be sent", lost);
         }
     }
 

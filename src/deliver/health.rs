@@ -41,19 +41,24 @@ impl Health {
         self.asked_until.max(self.pause_until).max(apart)
     }
 
+    /// True for a request that went out after the last failure.
+    fn is_news(&self, sent: u64) -> bool {
+        self.last_failure.is_none_or(|failure| sent > failure)
+    }
+
     pub(super) const fn sent(&mut self, now: u64) {
         self.last_sent = Some(now);
     }
 
     /// A request was taken. One that went out before the last failure says nothing of the time since.
     pub(super) fn well(&mut self, sent: u64) {
-        if self.last_failure.is_none_or(|failure| sent >= failure) {
-            *self = Self { last_sent: self.last_sent, asked_until: self.asked_until, ..Self::default() };
+        if self.is_news(sent) {
+            *self = Self { last_sent: self.last_sent, ..Self::default() };
         }
     }
 
-    /// A request was refused: the server is there, but there is no point in hurrying.
-    pub(super) const fn refused(&mut self) {
+    /// There is no point in hurrying, nor in waiting for longer and longer.
+    pub(super) const fn slow_down(&mut self) {
         self.unwell = true;
     }
 
@@ -63,7 +68,9 @@ impl Health {
         self.unwell = self.unwell || self.too_large >= PATIENCE;
     }
 
-    /// A request is to be sent again. Gives the length of the pause.
+    /// A request failed: it is to be sent again, or was refused. What is refused is not sent again, but whoever refuses
+    /// everything is left alone for longer and longer, too: meanwhile someone may mend it, and less is lost. Gives the
+    /// length of the pause.
     pub(super) fn failed(
         &mut self,
         sent: u64,
@@ -73,7 +80,7 @@ impl Health {
         entropy: &mut dyn FnMut() -> u64,
     ) -> u64 {
         // Requests that went out together fail together: that is one failure.
-        if self.last_failure.is_none_or(|failure| sent >= failure) {
+        if self.is_news(sent) {
             self.failures = self.failures.saturating_add(1);
         }
         self.unwell = true;

@@ -18,7 +18,7 @@ const SHOWN: usize = 200;
 /// use std::time::Duration;
 /// use spanloom::deliver::{Answer, HttpResponse, answer_of_http};
 /// let busy = HttpResponse { status: 429, retry_after: Some("7"), ..HttpResponse::default() };
-/// let Answer::Later { after, .. } = answer_of_http(&busy, 0) else { panic!() };
+/// let Answer::Later { after, .. } = answer_of_http(&busy, Duration::ZERO) else { panic!() };
 /// assert_eq!(after, Some(Duration::from_secs(7)));
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,20 +48,22 @@ pub struct HttpResponse<'a> {
 /// | all others, also 500 | refused |
 ///
 /// A date in `Retry-After` counts from the header `Date`, so that a server with a wrong clock is understood; without one
-/// it counts from `unix_nanos`.
+/// it counts from `since_1970`, the time now.
 ///
 /// ```
+/// use std::time::Duration;
 /// use spanloom::deliver::{Answer, HttpResponse, answer_of_http};
+/// let now = Duration::from_nanos(1_772_323_200_000_000_000);
 /// let fine = HttpResponse { status: 200, ..HttpResponse::default() };
-/// assert_eq!(answer_of_http(&fine, 0), Answer::taken());
+/// assert_eq!(answer_of_http(&fine, now), Answer::taken());
 /// ```
 #[must_use]
-pub fn answer_of_http(response: &HttpResponse<'_>, unix_nanos: u64) -> Answer {
+pub fn answer_of_http(response: &HttpResponse<'_>, since_1970: Duration) -> Answer {
     match response.status {
         204 => Answer::taken(),
         200..=299 => success(response),
         429 | 502..=504 => {
-            Answer::Later { after: retry_after(response, unix_nanos / 1_000_000_000), why: why(response) }
+            Answer::Later { after: retry_after(response, since_1970.as_secs()), why: why(response) }
         }
         413 => Answer::TooLarge { why: why(response) },
         401 | 403 | 407 => Answer::Refused { reason: Reason::Auth, why: why(response) },
@@ -163,7 +165,7 @@ mod tests {
     const NOW: u64 = 784_111_777;
 
     fn answered(response: HttpResponse<'_>) -> Answer {
-        answer_of_http(&response, NOW * 1_000_000_000 + 5)
+        answer_of_http(&response, Duration::new(NOW, 999_999_999))
     }
 
     fn status(status: u16) -> Answer {

@@ -18,9 +18,9 @@
 //! - **Nothing is copied.** A [`Parcel`] is shared by all destinations; a batch is a list of runs of records in parcels.
 //! - **Everything is counted.** The [`Ledger`] adds up after every call: a span is pending from [`Destination::offer`] on
 //!   until it is delivered, rejected or dropped, and every drop has a [`Reason`].
-//! - **A destination that fails is left alone.** After a failure there is one request at a time, two a second at most; the
-//!   pauses are random up to a bound that doubles (1 s to 30 s), or what the server asked for. The first request that is
-//!   taken ends that.
+//! - **A destination that fails is left alone.** After a failure or a refusal there is one request at a time, two a
+//!   second at most; the pauses are random up to a bound that doubles (1 s to 30 s), or what the server asked for. The
+//!   first request that is taken ends that.
 //! - **A batch that is too large is halved**, and again, until what remains fits or is a single span. New batches keep to
 //!   the size that was learned, and grow again slowly.
 //! - **Ends are bounded.** [`Destination::begin_flush`] and [`Destination::shut_down`] have deadlines. What is pending at

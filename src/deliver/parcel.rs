@@ -97,10 +97,15 @@ pub struct Parcel {
 impl Parcel {
     /// Takes a stream of records. What stands behind the last one that can be read is left out.
     #[must_use]
-    pub fn new(stream: Vec<u8>) -> Self {
+    pub fn new(mut stream: Vec<u8>) -> Self {
         let mut sizes = Sizes::new(&stream);
         let size = sizes.by_ref().fold(Size::default(), Size::plus);
         let broken = sizes.broken;
+        // It may wait for long: then room for more is memory that nobody counts.
+        stream.truncate(size.bytes);
+        if stream.capacity() / 2 > stream.len() {
+            stream.shrink_to_fit();
+        }
         Self { stream: Arc::new(stream), size, broken, last_sequence: None }
     }
 
@@ -108,6 +113,11 @@ impl Parcel {
     ///
     /// [`Destination::settled_up_to`](super::Destination::settled_up_to) gives it back when nothing of the parcel is
     /// needed any more, and what is still pending at the deadline of a shutdown stays pending: the spool has it.
+    ///
+    /// ```
+    /// use spanloom::deliver::Parcel;
+    /// assert_eq!(Parcel::new(Vec::new()).in_spool(42).last_sequence(), Some(42));
+    /// ```
     #[must_use]
     pub const fn in_spool(mut self, last_sequence: u64) -> Self {
         self.last_sequence = Some(last_sequence);

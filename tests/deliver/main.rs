@@ -2,5 +2,6 @@
 
 mod faults;
 mod options;
+mod page;
 mod rules;
 mod world;

@@ -131,8 +131,9 @@ fn f06_a_refusal_drops_the_batch_and_the_next_is_still_tried() {
         let first = sent(&mut destination, 0);
         answer(&mut destination, &first, Answer::Refused { reason, why: "HTTP 500".to_owned() }, MILLI);
         assert_eq!(destination.ledger().dropped.get(reason), 2);
-        assert_eq!(waits(&mut destination, MILLI), SECOND / 2, "there is no hurry");
-        let second = sent(&mut destination, SECOND / 2);
+        let until = waits(&mut destination, MILLI);
+        assert_eq!(until, MILLI + SECOND, "there is no hurry");
+        let second = sent(&mut destination, until);
         assert_eq!((numbers(&second), second.again), (vec![2, 3], false));
     }
 }
@@ -585,4 +586,48 @@ fn broken_records_are_left_where_they_are() {
     // A parcel in which nothing can be read is settled as it comes.
     assert_eq!(destination.offer(Parcel::new(vec![1; 30]).in_spool(8), 0), Offered { taken: 0, dropped: 0 });
     assert_eq!(destination.settled_up_to(), Some(8));
+}
+
+#[test]
+fn who_refuses_everything_is_left_alone_for_longer_and_longer() {
+    let mut destination = batches_of(1);
+    destination.offer(parcel(0..1_000, 8), 0);
+    let mut now = 0;
+    while now < 600 * SECOND {
+        let shipment = sent(&mut destination, now);
+        let refused = Answer::Refused { reason: Reason::Auth, why: "HTTP 401".to_owned() };
+        answer(&mut destination, &shipment, refused, now);
+        now = waits(&mut destination, now);
+    }
+    // With the longest pauses: 1, 2, 4, 8, 16, 30, 30...
+    assert_eq!(destination.ledger().dropped.get(Reason::Auth), 24);
+    assert_eq!(destination.take_notices().len(), 1);
+}
+
+#[test]
+fn flushes_do_not_add_up_in_an_outage() {
+    let mut destination = batches_of(1);
+    destination.offer(parcel(0..10, 8), 0);
+    for now in (0..10 * SECOND).step_by(10 * MILLI as usize) {
+        destination.begin_flush(now, now + SECOND);
+        while let spanloom::deliver::Next::Send(shipment) = destination.next(now) {
+            answer(&mut destination, &shipment, later(None), now);
+        }
+    }
+    assert_eq!(destination.counts().requests, 20);
+}
+
+#[test]
+fn a_backlog_goes_out_without_pauses() {
+    let mut destination = batches_of(10);
+    destination.offer(parcel(0..1_000, 8), 0);
+    let shipment = sent(&mut destination, 0);
+    answer(&mut destination, &shipment, later(None), 0);
+    let now = waits(&mut destination, 0);
+    for _ in 0..100 {
+        let shipment = sent(&mut destination, now);
+        answer(&mut destination, &shipment, Answer::taken(), now);
+    }
+    idle(&mut destination, now);
+    assert_eq!(destination.ledger().delivered, 1_000);
 }
