@@ -12,6 +12,7 @@
 //! With a tail sampler the end of a workflow does, too: first what all threads recorded is taken on, then the end.
 
 mod clock;
+mod config;
 mod core;
 mod delivery;
 mod entropy;
