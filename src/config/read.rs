@@ -15,7 +15,6 @@ use super::parse::{self, Fault, Parsed};
 use super::secret::{Shown, quoted};
 use super::settings::SETTINGS;
 use crate::sample::Sampler;
-use crate::sample::head::SamplerWarning;
 
 /// A value on its way to its setting.
 #[derive(Debug, Clone, Copy)]
@@ -358,32 +357,9 @@ fn finish_sampler(draft: &mut Draft) -> Result<(), ConfigError> {
         draft.config.sampler = chosen.sampler;
         return Ok(());
     }
-    match Sampler::from_otel(&name.text, ratio.as_ref().map(|ratio| ratio.text.as_str())) {
-        Ok(chosen) => {
-            if let (Some(SamplerWarning::Rate { .. }), Some(ratio)) = (&chosen.warning, &ratio) {
-                if ratio.line().is_some() {
-                    return Err(ratio.refused(Shown::Plainly, "it must be a number from 0 to 1"));
-                }
-                draft.config.origins.remove("sampler.ratio");
-                let value = Shown::Plainly.show(&ratio.written);
-                draft.warn(
-                    &ratio.key,
-                    format!("{value} is ignored: it must be a number from 0 to 1; 1 is used"),
-                );
-            }
-            draft.config.sampler = chosen.sampler;
-        }
-        Err(error) => {
-            let known =
-                "use always_on, always_off or traceidratio, or one of them with parentbased_ in front";
-            if name.line().is_some() {
-                return Err(name.refused(Shown::Plainly, format!("{error}; {known}")));
-            }
-            draft.config.origins.remove("sampler.type");
-            let value = Shown::Plainly.show(&name.written);
-            draft.warn(&name.key, format!("{value} is ignored: {error}; {known}"));
-        }
-    }
+    // Both were looked at when they were set.
+    let chosen = Sampler::from_otel(&name.text, ratio.as_ref().map(|ratio| ratio.text.as_str()));
+    draft.config.sampler = chosen.map(|chosen| chosen.sampler).unwrap_or_default();
     Ok(())
 }
 
@@ -395,6 +371,7 @@ fn selected(
     listed: Vec<ExporterDraft>,
 ) -> Vec<ExporterDraft> {
     let mut chosen: Vec<ExporterDraft> = Vec::new();
+    let mut seen = Vec::new();
     let (mut none, mut understood) = (false, false);
     for name in parse::members(names) {
         let lower = name.to_ascii_lowercase();
@@ -417,9 +394,10 @@ fn selected(
             }
         };
         understood = true;
-        if chosen.iter().any(|one| one.kind == kind && console.is_none_or(|format| one.console == format)) {
+        if seen.contains(&(kind, console)) {
             continue;
         }
+        seen.push((kind, console));
         let before = chosen.len();
         if console.is_none() {
             chosen.extend(listed.iter().filter(|one| one.kind == kind).cloned());

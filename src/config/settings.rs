@@ -11,6 +11,7 @@ use super::parse::{self, Fault, Parsed, percent_decoded};
 use super::read::{Draft, Given};
 use crate::otlp::convention::Convention;
 use crate::redact::Hide;
+use crate::sample::head::SamplerError;
 use crate::sample::{Root, Sampler};
 
 /// A setting.
@@ -141,11 +142,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         variables: &["OTEL_TRACES_SAMPLER"],
         system: OTEL,
         meaning: "`always_on`, `always_off`, `traceidratio`, each also as `parentbased_...`",
-        set: |draft, given| {
-            draft.sampler.name = Some(given.source());
-            draft.sampler.by_router = false;
-            Ok(())
-        },
+        set: set_sampler,
         show: |config| config.sampler.to_string(),
     },
     Setting {
@@ -153,9 +150,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         variables: &["OTEL_TRACES_SAMPLER_ARG"],
         system: OTEL,
         meaning: "the share of traces that the ratio samplers take, from 0 to 1; 1 where it is not set",
-        set: |draft, given| {
-            draft.sampler.ratio = Some(given.source());
-            Ok(())
+        set: |draft, given| match given.text.parse::<f64>() {
+            Ok(ratio) if (0.0..=1.0).contains(&ratio) => {
+                draft.sampler.ratio = Some(given.source());
+                Ok(())
+            }
+            _ => Err(Fault::Ignored("it must be a number from 0 to 1".into())),
         },
         show: |config| {
             let root = match config.sampler {
@@ -621,6 +621,21 @@ fn set_resource(draft: &mut Draft, given: &Given<'_>) -> Parsed<()> {
         put_attribute(&mut draft.config, &key, value.into());
     }
     Ok(())
+}
+
+fn set_sampler(draft: &mut Draft, given: &Given<'_>) -> Parsed<()> {
+    // The error's own text holds the name, which may be a secret that was filled in.
+    let why = match Sampler::from_otel(given.text, None) {
+        Ok(_) => {
+            draft.sampler.name = Some(given.source());
+            draft.sampler.by_router = false;
+            return Ok(());
+        }
+        Err(SamplerError::Unsupported { .. }) => "it needs a sampling server, which is not supported",
+        Err(_) => "there is no such sampler",
+    };
+    let known = "use always_on, always_off or traceidratio, or one of them with parentbased_ in front";
+    Err(Fault::Ignored(format!("{why}; {known}")))
 }
 
 fn set_propagators(draft: &mut Draft, given: &Given<'_>) -> Parsed<()> {
