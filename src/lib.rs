@@ -47,6 +47,7 @@
 //! | [`context`] | `traceparent`, `tracestate`, `baggage` and `x-request-id` in any header map |
 //! | [`sample`], [`redact`], [`offload`] | which runs are kept; secrets taken out; large values moved out |
 //! | [`value`], [`json`], [`vocabulary`] | values of attributes, JSON without loss, names of attributes |
+//! | [`config`] | settings from the environment and a YAML file |
 //! | [`host`] | the clock and randomness that a test rules itself |
 //!
 //! All but `native` do no I/O and ask nobody for the time: the same input gives the same bytes on every target. Nothing
@@ -94,6 +95,7 @@
 #[macro_use]
 extern crate spanloom_on_wasm;
 
+pub mod config;
 pub mod context;
 pub mod deliver;
 pub mod host;
@@ -115,6 +117,7 @@ pub mod value;
 pub mod vocabulary;
 pub mod workflow;
 
+pub use config::Config;
 pub use id::{IdError, SpanId, TraceId};
 pub use sid::{Sid, SidConfig, SidError, SidGenerator};
 pub use usage::{Usage, UsageMode};

@@ -17,6 +17,7 @@
 
 mod chunk;
 mod clock;
+mod config;
 mod core;
 mod cycles;
 mod entropy;

@@ -124,6 +124,12 @@ impl OpenInferenceHide {
         self
     }
 
+    /// How many bytes an image in a data URL may have.
+    #[must_use]
+    pub const fn image_max_length(&self) -> usize {
+        self.max_image
+    }
+
     /// True when the switch is set.
     #[must_use]
     pub const fn is_set(&self, switch: Hide) -> bool {
