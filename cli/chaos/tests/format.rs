@@ -1,6 +1,8 @@
 //! What is wrong in a scenario is told with its place.
 
-use spanloom_chaos::Scenario;
+use spanloom_chaos::{BUILT_IN, Scenario};
+
+const PAGE: &str = include_str!("../../../docs/chaos.md");
 
 fn problem(text: &str) -> String {
     Scenario::from_json(text).unwrap_err().to_string()
@@ -54,5 +56,18 @@ fn values_that_make_no_sense_are_named_with_their_place() {
     ] {
         let problem = problem(&format!(r#"{{"name": "x", "steps": [{{}}, {step}]}}"#));
         assert!(problem.starts_with(place), "{problem}");
+    }
+}
+
+#[test]
+fn the_example_of_the_page_can_be_played() {
+    let example = PAGE.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(Scenario::from_json(example).unwrap().steps.len(), 5);
+}
+
+#[test]
+fn the_page_has_all_scenarios() {
+    for name in BUILT_IN {
+        assert!(PAGE.contains(&format!("\n| `{name}` |")), "{name}");
     }
 }

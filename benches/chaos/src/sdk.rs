@@ -1,0 +1,79 @@
+//! The SDKs under test, behind one trait.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use opentelemetry::trace::{Span, Tracer, TracerProvider};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider};
+
+/// How often an SDK sends. Far more often than by default, so that a short run meets every step of a scenario.
+const SEND_EVERY: Duration = Duration::from_millis(500);
+
+/// What a program does with an SDK. The answers are what its API tells the program, in its own words.
+pub trait Sdk {
+    /// Starts and ends a span.
+    fn span(&self, number: u64);
+    /// Flushes with the SDK's own time limit.
+    fn flush(&self) -> String;
+    /// Shuts down with the SDK's own time limit.
+    fn shutdown(self: Box<Self>) -> String;
+}
+
+/// Names of SDKs, as arguments.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Name {
+    /// opentelemetry_sdk with opentelemetry-otlp: batches, protobuf, reqwest
+    Otel,
+}
+
+/// Starts an SDK that sends to this endpoint.
+pub fn start(name: Name, endpoint: &str) -> Result<Box<dyn Sdk>> {
+    match name {
+        Name::Otel => Ok(Box::new(Otel::start(endpoint)?)),
+    }
+}
+
+struct Otel {
+    provider: SdkTracerProvider,
+    tracer: SdkTracer,
+}
+
+impl Otel {
+    fn start(endpoint: &str) -> Result<Self> {
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_protocol(Protocol::HttpBinary)
+            .with_endpoint(format!("{endpoint}/v1/traces"))
+            .build()?;
+        let often = BatchConfigBuilder::default().with_scheduled_delay(SEND_EVERY).build();
+        let processor = BatchSpanProcessor::builder(exporter).with_batch_config(often).build();
+        let provider = SdkTracerProvider::builder().with_span_processor(processor).build();
+        let tracer = provider.tracer("chaos");
+        Ok(Self { provider, tracer })
+    }
+}
+
+impl Sdk for Otel {
+    fn span(&self, number: u64) {
+        let mut span = self.tracer.start("step");
+        span.set_attribute(opentelemetry::KeyValue::new("number", i64::try_from(number).unwrap_or(0)));
+        span.end();
+    }
+
+    fn flush(&self) -> String {
+        words(self.provider.force_flush())
+    }
+
+    fn shutdown(self: Box<Self>) -> String {
+        words(self.provider.shutdown())
+    }
+}
+
+fn words(result: OTelSdkResult) -> String {
+    match result {
+        Ok(()) => "ok".into(),
+        Err(error) => error.to_string(),
+    }
+}
