@@ -11,14 +11,22 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer
 /// How often an SDK sends. Far more often than by default, so that a short run meets every step of a scenario.
 const SEND_EVERY: Duration = Duration::from_millis(500);
 
-/// What a program does with an SDK. The answers are what its API tells the program, in its own words.
+/// What a program does with an SDK.
 pub trait Sdk {
     /// Starts and ends a span.
     fn span(&self, number: u64);
     /// Flushes with the SDK's own time limit.
-    fn flush(&self) -> String;
+    fn flush(&self) -> Told;
     /// Shuts down with the SDK's own time limit.
-    fn shutdown(self: Box<Self>) -> String;
+    fn shutdown(self: Box<Self>) -> Told;
+}
+
+/// What the API of an SDK tells the program; its log does not count.
+pub struct Told {
+    /// In its own words.
+    pub words: String,
+    /// How many spans were lost since the start, or rejected, where it tells.
+    pub lost: Option<u64>,
 }
 
 /// Names of SDKs, as arguments.
@@ -62,18 +70,19 @@ impl Sdk for Otel {
         span.end();
     }
 
-    fn flush(&self) -> String {
-        words(self.provider.force_flush())
+    fn flush(&self) -> Told {
+        told(self.provider.force_flush())
     }
 
-    fn shutdown(self: Box<Self>) -> String {
-        words(self.provider.shutdown())
+    fn shutdown(self: Box<Self>) -> Told {
+        told(self.provider.shutdown())
     }
 }
 
-fn words(result: OTelSdkResult) -> String {
-    match result {
+fn told(result: OTelSdkResult) -> Told {
+    let words = match result {
         Ok(()) => "ok".into(),
         Err(error) => error.to_string(),
-    }
+    };
+    Told { words, lost: None }
 }
