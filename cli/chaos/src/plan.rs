@@ -44,9 +44,9 @@ impl Plan {
     }
 
     /// The turn of the next request; none when it meets a closed door, and then it does not count as a request.
-    pub fn turn(&mut self, seconds: f64) -> Option<Turn> {
+    pub fn turn(&mut self, path: &str, seconds: f64) -> Option<Turn> {
         let number = self.numbered + 1;
-        let found = self.find(number, seconds);
+        let found = self.find(number, Some(path), seconds);
         let step = found.and_then(|index| self.scenario.steps.get(index));
         if step.is_some_and(|step| matches!(step.action, Action::Refuse(_))) {
             return None;
@@ -64,7 +64,7 @@ impl Plan {
 
     /// Whether somebody listens. A door that closes for some time counts as a use of its step.
     pub fn door(&mut self, seconds: f64) -> Door {
-        let Some(index) = self.find(self.numbered + 1, seconds) else { return Door::Open };
+        let Some(index) = self.find(self.numbered + 1, None, seconds) else { return Door::Open };
         let Some(step) = self.scenario.steps.get(index) else { return Door::Open };
         match step.action {
             Action::Refuse(Refuse { seconds: None }) => Door::Closed,
@@ -82,18 +82,22 @@ impl Plan {
         }
     }
 
-    fn find(&self, number: u64, seconds: f64) -> Option<usize> {
-        let steps = self.scenario.steps.iter().zip(&self.used).enumerate();
+    fn find(&self, number: u64, path: Option<&str>, seconds: f64) -> Option<usize> {
+        let mut steps = self.scenario.steps.iter().zip(&self.used).enumerate();
         steps
-            .into_iter()
-            .find(|(index, (step, used))| self.applies(*index, step, **used, number, seconds))
+            .find(|(index, (step, used))| {
+                let is_left = uses_of(step).is_none_or(|times| **used < times);
+                is_left && self.applies(*index, step, number, path, seconds)
+            })
             .map(|found| found.0)
     }
 
-    fn applies(&self, index: usize, step: &Step, used: u64, number: u64, seconds: f64) -> bool {
-        uses_of(step).is_none_or(|times| used < times)
-            && step.requests.is_none_or(|numbers| numbers.holds(number))
+    /// Without a path it is the question what the next request may meet, whatever its path: a door stays open for it.
+    fn applies(&self, index: usize, step: &Step, number: u64, path: Option<&str>, seconds: f64) -> bool {
+        let beginning = step.path.as_deref().unwrap_or_default();
+        step.requests.is_none_or(|numbers| numbers.holds(number))
             && step.during.is_none_or(|window| window.holds(seconds))
+            && path.is_none_or(|path| path.starts_with(beginning))
             && step.probability.is_none_or(|chance| {
                 Rng::with_seed(seed_of(self.scenario.seed, number, index as u64)).f64() < chance
             })
@@ -119,7 +123,9 @@ mod tests {
     use crate::scenario::{Refuse, Window};
 
     fn codes(plan: &mut Plan, count: usize) -> Vec<&'static str> {
-        (0..count).map(|_| plan.turn(0.0).map_or("refused", |turn| turn.action.name())).collect()
+        (0..count)
+            .map(|_| plan.turn("/v1/traces", 0.0).map_or("refused", |turn| turn.action.name()))
+            .collect()
     }
 
     #[test]
@@ -131,6 +137,16 @@ mod tests {
             codes(&mut Plan::new(scenario), 5),
             ["status", "status", "black_hole", "status", "accept"]
         );
+    }
+
+    #[test]
+    fn paths() {
+        let scenario = Scenario::new("x").step(Step::new(Action::BlackHole).path("/one/").times(1));
+        let mut plan = Plan::new(scenario.step(Action::Refuse(Refuse::default())));
+        assert_eq!(plan.door(0.0), Door::Open);
+        assert_eq!(plan.turn("/two/one/", 0.0), None);
+        assert_eq!(plan.turn("/one/v1/traces", 0.0).map(|turn| turn.number), Some(1));
+        assert_eq!(plan.door(0.0), Door::Closed);
     }
 
     #[test]
@@ -156,15 +172,15 @@ mod tests {
         let refuse = Action::Refuse(Refuse::default());
         let mut plan = Plan::new(Scenario::new("x").step(Step::new(refuse).during(1.0, 2.0)));
         assert_eq!((plan.door(0.5), plan.door(1.5), plan.door(2.0)), (Door::Open, Door::Closed, Door::Open));
-        assert_eq!(plan.turn(1.5), None);
-        assert_eq!(plan.turn(2.0).map(|turn| turn.number), Some(1));
+        assert_eq!(plan.turn("/", 1.5), None);
+        assert_eq!(plan.turn("/", 2.0).map(|turn| turn.number), Some(1));
 
         let refuse = Action::Refuse(Refuse { seconds: Some(4.0) });
         let mut plan = Plan::new(Scenario::new("x").step(Action::Accept).step(refuse.clone()));
         assert_eq!(plan.door(0.0), Door::Open);
         plan = Plan::new(Scenario::new("x").step(Step::new(Action::Accept).times(1)).step(refuse));
         assert_eq!(plan.door(0.0), Door::Open);
-        assert!(plan.turn(0.0).is_some());
+        assert!(plan.turn("/v1/traces", 0.0).is_some());
         assert_eq!((plan.door(0.0), plan.door(0.0)), (Door::ClosedFor(4.0), Door::Open));
     }
 }

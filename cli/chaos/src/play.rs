@@ -62,7 +62,7 @@ fn serve_request(line: &mut Line, shared: &Shared, connection: u64, head: &Head)
 
     let at = shared.elapsed();
     let turn = shared.change(|state| {
-        let turn = state.plan.turn(at.as_secs_f64())?;
+        let turn = state.plan.turn(&head.path, at.as_secs_f64())?;
         state.report.open_request(Request {
             number: turn.number,
             connection,

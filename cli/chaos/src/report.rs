@@ -15,6 +15,13 @@ const LISTED: usize = 20_000;
 const IDS: usize = 2_000_000;
 
 /// What the server saw.
+///
+/// ```
+/// use spanloom_chaos::{Chaos, Scenario};
+/// let report = Chaos::start(Scenario::new("nobody comes"))?.stop();
+/// assert_eq!((report.requests_seen, report.spans.unique(), report.answered(200)), (0, 0, 0));
+/// # Ok::<(), spanloom_chaos::StartError>(())
+/// ```
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {
     /// The name of the scenario.

@@ -64,6 +64,15 @@ pub struct Scenario {
 }
 
 /// One fault and its conditions.
+///
+/// ```
+/// use spanloom_chaos::{Action, Refuse, Scenario, Step};
+/// let scenario = Scenario::new("hard times")
+///     .step(Step::new(Action::status(503)).requests(2, 4))
+///     .step(Step::new(Action::Refuse(Refuse::default())).during(5.0, 10.0).every(20.0))
+///     .step(Step::new(Action::BlackHole).probability(0.01));
+/// assert!(scenario.check().is_ok());
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
@@ -76,6 +85,9 @@ pub struct Step {
     /// Only at these times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub during: Option<Window>,
+    /// Only for requests whose path begins like this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Only by chance: from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
@@ -115,6 +127,13 @@ pub struct Window {
 }
 
 /// What happens to a request.
+///
+/// ```
+/// use spanloom_chaos::{Action, Scenario};
+/// let text = r#"{"name": "x", "steps": [{"do": {"reset": {"when": "before_headers", "store": true}}}]}"#;
+/// assert_eq!(Scenario::from_json(text)?.steps[0].action, Action::store_then_reset());
+/// # Ok::<(), spanloom_chaos::ScenarioError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
@@ -203,7 +222,7 @@ pub enum Garbage {
     WrongContentType,
 }
 
-/// Nobody listens. Cannot have a `probability`: no request arrives that could throw the dice.
+/// Nobody listens. Cannot have a `path` or a `probability`: no request arrives that has a path or could throw the dice.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refuse {
@@ -303,6 +322,12 @@ pub enum AfterPause {
 }
 
 /// A bad network.
+///
+/// ```
+/// use spanloom_chaos::{Network, Scenario};
+/// let far = Network { latency_ms: 300, jitter_ms: 100, ..Network::default() };
+/// assert_eq!(Scenario::new("far").with_network(far).network, Some(far));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
@@ -408,7 +433,15 @@ impl Step {
     /// A step that applies to every request.
     #[must_use]
     pub const fn new(action: Action) -> Self {
-        Self { times: None, requests: None, during: None, probability: None, action, network: None }
+        Self {
+            times: None,
+            requests: None,
+            during: None,
+            path: None,
+            probability: None,
+            action,
+            network: None,
+        }
     }
 
     /// Goes out of use after so many requests.
@@ -438,6 +471,13 @@ impl Step {
         if let Some(window) = &mut self.during {
             window.every = Some(seconds);
         }
+        self
+    }
+
+    /// Only for requests whose path begins like this.
+    #[must_use]
+    pub fn path(mut self, beginning: &str) -> Self {
+        self.path = Some(beginning.into());
         self
     }
 
@@ -574,8 +614,14 @@ fn check_step(step: &Step) -> Result<(), (&'static str, &'static str)> {
     if let Some(network) = step.network {
         check_network(network).map_err(|problem| ("network", problem))?;
     }
-    if matches!(step.action, Action::Refuse(_)) && step.probability.is_some() {
-        return Err(("probability", "cannot go with `refuse`: give it a window with `during`"));
+    if matches!(step.action, Action::Refuse(_)) {
+        const NO_REQUEST: &str = "cannot go with `refuse`: give it a window with `during`";
+        if step.probability.is_some() {
+            return Err(("probability", NO_REQUEST));
+        }
+        if step.path.is_some() {
+            return Err(("path", NO_REQUEST));
+        }
     }
     check_action(&step.action).map_err(|problem| ("do", problem))
 }

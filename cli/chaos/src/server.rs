@@ -26,7 +26,7 @@ pub enum StartError {
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// The port cannot be listened at.
-    #[error("cannot listen at 127.0.0.1:{port}: {error}")]
+    #[error("cannot listen at 127.0.0.1:{port}, choose another port: {error}")]
     Listen {
         /// The port; 0 stands for any.
         port: u16,
@@ -135,15 +135,16 @@ impl Drop for Chaos {
 /// A port that stays ours while nobody listens at it.
 struct Place {
     address: SocketAddr,
-    /// Bound and never listening: connections are refused, and nobody else is given the port.
-    _reserved: Socket,
+    /// Bound and never listening: connections are refused, and nobody else is given the port. Other systems than Linux
+    /// do not let two sockets have one address; there the port is free while the door is closed.
+    _reserved: Option<Socket>,
 }
 
 impl Place {
     fn reserve(port: u16) -> std::io::Result<Self> {
         let reserved = bound((Ipv4Addr::LOCALHOST, port).into())?;
         let address = reserved.local_addr()?.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
-        Ok(Self { address, _reserved: reserved })
+        Ok(Self { address, _reserved: cfg!(target_os = "linux").then_some(reserved) })
     }
 
     fn listen(&self) -> std::io::Result<TcpListener> {

@@ -64,7 +64,7 @@ pub(crate) fn read(head: &Head, body: Vec<u8>) -> Result<Brought, Refusal> {
         "application/x-protobuf" => false,
         other => return refuse(415, format!("the content type is {other:?}")),
     };
-    let body = unpack(head, body)?;
+    let body = unpack(head, body, UNPACKED_BYTES)?;
     let unpacked_bytes = body.len() as u64;
     let message = if is_json { from_json(signal, &body)? } else { body };
     let mut brought = Brought { unpacked_bytes, ..Brought::default() };
@@ -88,14 +88,14 @@ fn from_json(signal: Signal, text: &[u8]) -> Result<Vec<u8>, Refusal> {
     .map_err(unreadable)
 }
 
-fn unpack(head: &Head, body: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+fn unpack(head: &Head, body: Vec<u8>, limit: u64) -> Result<Vec<u8>, Refusal> {
     match head.header("content-encoding").map(str::to_ascii_lowercase).as_deref() {
         None | Some("" | "identity") => Ok(body),
         Some("gzip") => {
             let mut unpacked = Vec::new();
-            let mut reader = MultiGzDecoder::new(body.as_slice()).take(UNPACKED_BYTES + 1);
+            let mut reader = MultiGzDecoder::new(body.as_slice()).take(limit + 1);
             reader.read_to_end(&mut unpacked).map_err(unreadable)?;
-            if unpacked.len() as u64 > UNPACKED_BYTES {
+            if unpacked.len() as u64 > limit {
                 return refuse(413, "the body is too large after unpacking".into());
             }
             Ok(unpacked)
@@ -115,4 +115,22 @@ fn unreadable(error: impl std::fmt::Display) -> Refusal {
 
 fn refuse<T>(status: u16, problem: String) -> Result<T, Refusal> {
     Err(Refusal { status, problem })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_bomb_is_not_unpacked() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(&[0; 1000]).unwrap();
+        let bomb = packer.finish().unwrap();
+        let mut head = Head::default();
+        head.headers.push(("content-encoding".into(), "gzip".into()));
+        assert_eq!(unpack(&head, bomb.clone(), 1000).unwrap().len(), 1000);
+        assert_eq!(unpack(&head, bomb, 999).unwrap_err().status, 413);
+    }
 }

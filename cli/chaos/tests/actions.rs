@@ -7,7 +7,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use client::{PATIENCE, PROTOBUF, connect, export, head, post, read_all, read_answer, trace_id, traces};
+use client::{
+    PATIENCE, PROTOBUF, connect, export, head, post, read_all, read_answer, trace_id, traces, try_export,
+};
 use spanloom::SpanId;
 use spanloom::otlp::ExportResponse;
 use spanloom_chaos::{
@@ -240,6 +242,25 @@ fn a_door_closes_and_opens_again() {
     assert_eq!(export(chaos.address(), [2]).status(), 200);
     let report = chaos.stop();
     assert_eq!((report.closings, report.spans.unique()), (1, 2));
+}
+
+#[test]
+fn a_flapping_server_and_a_client_that_tries_again() {
+    let refuse = Step::new(Action::Refuse(Refuse::default())).during(0.1, 0.2).every(0.2);
+    let chaos = Chaos::start(Scenario::new("test").step(refuse)).unwrap();
+    let start = Instant::now();
+    let (mut sent, mut failed) = (0, 0);
+    while chaos.report().closings < 3 {
+        sent += 1;
+        while try_export(chaos.address(), sent) != Some(200) {
+            failed += 1;
+            std::thread::sleep(Duration::from_millis(5));
+            assert!(start.elapsed() < PATIENCE);
+        }
+    }
+    let spans = chaos.stop().spans;
+    assert_eq!(spans.unique(), sent);
+    assert!(failed > 0 && spans.duplicates() <= failed, "{} after {failed}", spans.duplicates());
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn values_that_make_no_sense_are_named_with_their_place() {
         (r#"{"during": {"every": 4}}"#, "steps[1].during"),
         (r#"{"probability": 1.5}"#, "steps[1].probability"),
         (r#"{"probability": 0.5, "do": {"refuse": {}}}"#, "steps[1].probability"),
+        (r#"{"path": "/v1", "do": {"refuse": {}}}"#, "steps[1].path"),
         (r#"{"network": {"loss_percent": 101}}"#, "steps[1].network"),
         (r#"{"network": {"bytes_per_second": 0}}"#, "steps[1].network"),
         (r#"{"do": {"status": {"code": 100}}}"#, "steps[1].do"),

@@ -62,6 +62,20 @@ pub fn export(address: SocketAddr, ids: impl IntoIterator<Item = u64>) -> Seen {
     read_all(&mut stream)
 }
 
+/// The status of an export, or none where the connection failed.
+pub fn try_export(address: SocketAddr, id: u64) -> Option<u16> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let body = traces([id]);
+    let mut request =
+        head("Content-Type: application/x-protobuf\r\nConnection: close\r\n", body.len()).into_bytes();
+    request.extend_from_slice(&body);
+    stream.write_all(&request).ok()?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).ok()?;
+    Some(Seen { bytes, was_reset: false }.status())
+}
+
 /// What came over a connection until its end.
 #[derive(Debug)]
 pub struct Seen {
