@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use spanloom_chaos::{BUILT_IN, Chaos, Scenario};
+use spanloom_chaos::{BUILT_IN, Chaos, Report, Scenario};
 
 /// One span each.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -52,9 +52,9 @@ fn main() -> Result<()> {
         children.push((name, child));
     }
     println!(
-        "| scenario | spans | stored | lost | lost, as told | twice | requests | flush said | shutdown said | both took | peak memory |"
+        "| scenario | spans | stored | lost | lost, as told | twice | requests | secret elsewhere | flush said | shutdown said | both took | peak memory |"
     );
-    println!("|---|--:|--:|--:|--:|--:|--:|---|---|--:|--:|");
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|---|---|--:|--:|");
     for (name, child) in children {
         let output = child.wait_with_output()?;
         if !output.status.success() {
@@ -82,17 +82,24 @@ fn row(arguments: &Arguments, name: &str) -> Result<String> {
     let report = chaos.stop();
     let stored = report.spans.unique();
     Ok(format!(
-        "| {} | {spans} | {stored} | {} | {} | {} | {} | {} | {} | {:.1} s | {} MB |",
+        "| {} | {spans} | {stored} | {} | {} | {} | {} | {} | {} | {} | {:.1} s | {} MB |",
         report.scenario,
         spans.saturating_sub(stored),
         shutdown.lost.or(flush.lost).map_or("not told".into(), |lost| lost.to_string()),
         report.spans.duplicates(),
         report.requests_seen,
+        leaks(&report),
         cell(&flush.words),
         cell(&shutdown.words),
         took.as_secs_f64(),
         peak_memory_mb()?,
     ))
+}
+
+/// How many requests took the secret to where a redirect sent them.
+fn leaks(report: &Report) -> usize {
+    let elsewhere = report.requests.iter().filter(|request| request.path.starts_with("/elsewhere/"));
+    elsewhere.filter(|request| request.header(sdk::SECRET.0).is_some()).count()
 }
 
 /// A text that does not break its row.

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 use opentelemetry::trace::{Span, Tracer, TracerProvider};
-use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider};
 
 /// How often an SDK sends. Far more often than by default, so that a short run meets every step of a scenario.
 const SEND_EVERY: Duration = Duration::from_millis(500);
+
+/// The header with which a program shows who it is, as many vendors want it.
+pub const SECRET: (&str, &str) = ("api-key", "secret");
 
 /// What a program does with an SDK.
 pub trait Sdk {
@@ -36,7 +39,7 @@ pub enum Name {
     Otel,
 }
 
-/// Starts an SDK that sends to this endpoint.
+/// Starts an SDK that sends to this endpoint, with the secret.
 pub fn start(name: Name, endpoint: &str) -> Result<Box<dyn Sdk>> {
     match name {
         Name::Otel => Ok(Box::new(Otel::start(endpoint)?)),
@@ -54,6 +57,7 @@ impl Otel {
             .with_http()
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(format!("{endpoint}/v1/traces"))
+            .with_headers([(SECRET.0.to_string(), SECRET.1.to_string())].into())
             .build()?;
         let often = BatchConfigBuilder::default().with_scheduled_delay(SEND_EVERY).build();
         let processor = BatchSpanProcessor::builder(exporter).with_batch_config(often).build();
