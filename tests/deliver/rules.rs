@@ -631,3 +631,38 @@ fn a_backlog_goes_out_without_pauses() {
     idle(&mut destination, now);
     assert_eq!(destination.ledger().delivered, 1_000);
 }
+
+#[test]
+fn f29_ends_within_ends() {
+    // A second shutdown can only bring the deadline nearer.
+    for (second, deadline) in [(9, 5), (3, 3)] {
+        let mut destination = batches_of(1);
+        destination.offer(parcel(0..2, 8), 0);
+        sent(&mut destination, 0);
+        destination.shut_down(0, 5 * SECOND);
+        destination.shut_down(SECOND, second * SECOND);
+        assert_eq!(waits(&mut destination, SECOND), deadline * SECOND);
+        idle(&mut destination, deadline * SECOND);
+        assert!(destination.is_over());
+    }
+
+    // A flush during a shutdown ends with it, and one after it has nothing to wait for.
+    let mut destination = batches_of(1);
+    destination.offer(parcel(0..2, 8).in_spool(1), 0);
+    sent(&mut destination, 0);
+    destination.shut_down(0, SECOND);
+    let mark = destination.begin_flush(0, 9 * SECOND);
+    assert!(!destination.flush_done());
+    idle(&mut destination, SECOND);
+    assert!(destination.flush_done() && !destination.is_settled(mark), "the spool still has it");
+    destination.begin_flush(2 * SECOND, 9 * SECOND);
+    assert!(destination.flush_done());
+    destination.shut_down(3 * SECOND, 9 * SECOND);
+    idle(&mut destination, 3 * SECOND);
+    assert_eq!(destination.ledger().pending, 2);
+
+    // With nothing pending a shutdown is over as it begins.
+    let mut empty = batches_of(1);
+    empty.shut_down(0, SECOND);
+    assert!(empty.is_over());
+}

@@ -10,7 +10,9 @@ impl Destination {
     pub fn begin_flush(&mut self, now: u64, deadline: u64) -> Mark {
         let mark = Mark(self.settled.end());
         let deadline = self.flush.map_or(deadline, |running| running.deadline.max(deadline));
-        self.flush = Some(Flush { mark, deadline });
+        if !self.over {
+            self.flush = Some(Flush { mark, deadline });
+        }
         self.health.hurry(now);
         self.keep_deadlines(now);
         mark
