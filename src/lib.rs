@@ -56,6 +56,7 @@
 //! # Features
 //!
 //! - `native` (default): [`native`]. Without it the crate is the core alone, which also compiles to WebAssembly.
+//! - `yaml` (default): configuration files.
 //! - `regex`: regular expressions as matchers of the redactor.
 //! - `serde`: serde's traits for values, SIDs, usage and workflow logs.
 //!
@@ -63,7 +64,7 @@
 //!
 //! - sending over the network: sinks are memory, file, and your own;
 //! - a store that survives a crash: what has not reached a sink is lost with the process;
-//! - metrics, and configuration by environment or file;
+//! - metrics;
 //! - finding the current node by itself: parents are given, as in `node.node("child")`;
 //! - packages for JavaScript and Python: their modules are there, the packages are not.
 //!

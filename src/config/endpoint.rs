@@ -51,6 +51,9 @@ pub enum EndpointError {
     /// The port is no number from 1 to 65535.
     #[error("the port must be a number from 1 to 65535")]
     Port,
+    /// There is an `@` in the path, which may be the one behind a password with a slash in it.
+    #[error("an @ behind the host, and a / in a password, must be percent-encoded")]
+    At,
     /// There is a `#` part, which no server ever sees.
     #[error("it must not have a # part")]
     Fragment,
@@ -77,6 +80,9 @@ impl core::str::FromStr for Endpoint {
         }
         let (rest, query) = split_before(rest, '?');
         let (authority, path) = split_before(rest, '/');
+        if path.contains('@') {
+            return Err(EndpointError::At);
+        }
         let (user, address) = match authority.rfind('@') {
             Some(at) => authority.split_at_checked(at + 1).unwrap_or(("", authority)),
             None => ("", authority),
@@ -232,6 +238,7 @@ pub(super) enum PathRule {
     /// It stays as it is: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`.
     Exact,
     /// The signal's path, where none is written: files.
+    #[cfg_attr(not(feature = "yaml"), allow(dead_code, reason = "only files say it"))]
     WhereMissing,
 }
 
@@ -297,7 +304,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address() {
-        use EndpointError::{Character, Fragment, Host, NoScheme, Port, Scheme};
+        use EndpointError::{At, Character, Fragment, Host, NoScheme, Port, Scheme};
         for (text, error) in [
             ("", NoScheme),
             ("collector:4318", NoScheme),
@@ -317,6 +324,7 @@ mod tests {
             ("http://c:+80", Port),
             ("http://c:", Port),
             ("http://c:80:80", Port),
+            ("http://token/x@c", At),
             ("http://c#x", Fragment),
             ("http://c/a b", Character),
             ("http://c/\r\nx: y", Character),

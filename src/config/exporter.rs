@@ -106,6 +106,7 @@ pub enum ConsoleFormat {
 }
 
 impl ConsoleFormat {
+    #[cfg_attr(not(feature = "yaml"), allow(dead_code, reason = "only files say it"))]
     const ALL: [Self; 3] = [Self::Tree, Self::Stdouttrace, Self::OtlpJson];
 
     /// Its name in files.
@@ -384,6 +385,7 @@ pub(super) fn choice<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, text:
     })
 }
 
+#[cfg_attr(not(feature = "yaml"), allow(dead_code, reason = "only files say it"))]
 pub(super) fn console_format(text: &str) -> Parsed<ConsoleFormat> {
     choice(&ConsoleFormat::ALL, |one| one.name(), text)
 }

@@ -106,6 +106,7 @@ pub(super) struct SamplerDraft {
 pub(super) enum Kind {
     Otlp,
     Console,
+    #[cfg_attr(not(feature = "yaml"), allow(dead_code, reason = "only files say it"))]
     File,
     Prometheus,
 }

@@ -92,6 +92,11 @@ pub(super) fn masked_url(text: &str) -> String {
         return MASK.into();
     }
     let rest = match rest.rsplit_once('@') {
+        // Is it the @ of a query, or one behind a password with a question mark? Both may be.
+        Some((before, _)) if before.contains(['?', '#']) => {
+            out.push_str(MASK);
+            return out;
+        }
         Some((_, behind)) => {
             out.push_str(MASK);
             out.push('@');
@@ -119,7 +124,8 @@ mod tests {
             ("http://host:4318/v1/traces", "http://host:4318/v1/traces"),
             ("http://me:secret@host/x", "http://***@host/x"),
             ("http://me:sec/ret@host/x?key=secret", "http://***@host/x?***"),
-            ("http://me:sec?ret@host", "http://***@host"),
+            ("http://me:sec?ret@host", "http://***"),
+            ("http://host/?key=@secret", "http://***"),
             ("http://host/x?key=secret#secret", "http://host/x?***"),
             ("http://host#secret", "http://host#***"),
             ("me:secret@host:4317", "***@host:4317"),

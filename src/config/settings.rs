@@ -99,8 +99,11 @@ pub(super) const SETTINGS: &[Setting] = &[
         meaning: "attributes of the resource: `key=value,key=value`, percent-encoded; in a file a map",
         set: set_resource,
         show: |config| {
-            let pairs: Vec<String> =
-                config.resource.iter().map(|(key, value)| format!("{key}={}", value.to_json())).collect();
+            let pairs: Vec<String> = config
+                .resource
+                .iter()
+                .map(|(key, value)| format!("{}={}", key.escape_debug(), value.to_json()))
+                .collect();
             if pairs.is_empty() { "none".into() } else { pairs.join(",") }
         },
     },

@@ -152,8 +152,11 @@ fn switches_of_openinference() {
     }
 }
 
-/// The end of a variable of OTLP, a good value, the line that it makes, a bad value and whether that is an error.
-const OTLP: &[(&str, &str, &str, Option<(&str, bool)>)] = &[
+/// A bad value, and whether it is an error.
+type Wrong = Option<(&'static str, bool)>;
+
+/// The end of a variable of OTLP, a good value, the line that it makes, a bad value.
+const OTLP: &[(&str, &str, &str, Wrong)] = &[
     ("PROTOCOL", "HTTP/json", "protocol = http/json", Some(("http", false))),
     ("ENDPOINT", "https://c:9", "endpoint = https://c:9/PATH", Some(("c:9", true))),
     ("HEADERS", "a=1,B=2", "headers = a=***,b=***", Some(("a=%0d%0ab:1", true))),

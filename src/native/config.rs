@@ -69,7 +69,10 @@ fn with_environment(read: impl FnOnce(&dyn Fn(&str) -> Option<String>) -> Read) 
         });
     }
     let (config, warnings) = read?;
-    check_files(&config)?;
+    // What is switched off needs no certificates.
+    if config.enabled {
+        check_files(&config)?;
+    }
     Ok((config, warnings))
 }
 
