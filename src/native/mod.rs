@@ -22,14 +22,18 @@ mod folder_store;
 mod here;
 mod loom;
 mod node;
+mod suppress;
 mod workflow;
 
 pub use self::core::Ledger;
 pub use clock::system_unix_nanos;
+#[cfg(feature = "otlp-http")]
+pub use export::{Encoding, ExporterError, OtlpHttp, OtlpHttpBuilder, Pem};
 pub use export::{Exporter, FileExporter, MemoryExporter, Outgoing};
 pub use folder_store::FolderStore;
 pub use loom::{Loom, LoomBuilder, Receipt};
 pub use node::{Node, NodeBuilder, Span};
+pub use suppress::{is_suppressed, suppress};
 
 pub use workflow::{Workflow, WorkflowBuilder};
 
