@@ -27,9 +27,9 @@ mod workflow;
 
 pub use self::core::Ledger;
 pub use clock::system_unix_nanos;
+pub use export::{Console, Exporter, FileExporter, MemoryExporter, Outgoing};
 #[cfg(feature = "otlp-http")]
 pub use export::{Encoding, ExporterError, OtlpHttp, OtlpHttpBuilder, Pem};
-pub use export::{Exporter, FileExporter, MemoryExporter, Outgoing};
 pub use folder_store::FolderStore;
 pub use loom::{Loom, LoomBuilder, Receipt};
 pub use node::{Node, NodeBuilder, Span};
