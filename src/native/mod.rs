@@ -33,12 +33,17 @@ mod suppress;
 mod workflow;
 
 pub use clock::system_unix_nanos;
-pub use export::{Exporter, FileExporter, MemoryExporter, Outgoing};
+pub use export::{Console, Exporter, FileExporter, MemoryExporter, Outgoing};
+#[cfg(feature = "otlp-http")]
+pub use export::{Encoding, OtlpHttp, OtlpHttpBuilder};
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub use export::{ExporterError, Pem};
+#[cfg(feature = "otlp-grpc")]
+pub use export::{OtlpGrpc, OtlpGrpcBuilder};
 pub use folder_store::FolderStore;
 pub use ledger::{Ledger, Receipt};
 pub use loom::{Loom, LoomBuilder};
 pub use node::{Node, NodeBuilder, Span};
-
 pub use suppress::{is_suppressed, suppress};
 pub use workflow::{Workflow, WorkflowBuilder};
 

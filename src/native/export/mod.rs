@@ -1,13 +1,35 @@
-//! Where records go: into memory for tests, into a file, or to an exporter of your own.
+//! Where records go: over the network, into a file, onto the screen, into memory for tests, or to an exporter of your own.
 
+mod console;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod endpoint;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod error;
 mod file;
+#[cfg(feature = "otlp-grpc")]
+mod grpc;
+#[cfg(feature = "otlp-http")]
+mod gzip;
+#[cfg(feature = "otlp-http")]
+mod http;
 mod memory;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod tls;
 
 use std::io;
 use std::time::Duration;
 
+pub use console::Console;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub use error::ExporterError;
 pub use file::FileExporter;
+#[cfg(feature = "otlp-grpc")]
+pub use grpc::{OtlpGrpc, OtlpGrpcBuilder};
+#[cfg(feature = "otlp-http")]
+pub use http::{Encoding, OtlpHttp, OtlpHttpBuilder};
 pub use memory::MemoryExporter;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub use tls::Pem;
 
 use crate::deliver::Answer;
 use crate::otlp::convention::Wording;
@@ -55,9 +77,15 @@ impl<'a> Outgoing<'a> {
     #[must_use]
     pub fn to_otlp(&self) -> Vec<u8> {
         let mut request = Vec::new();
+        self.write_otlp(&mut request);
+        request
+    }
+
+    /// Appends what [`Self::to_otlp`] gives to a buffer.
+    pub fn write_otlp(&self, request: &mut Vec<u8>) {
         if self.wording.is_copy() {
-            encode_traces(self.resource, self.scope, self.spans(), &mut request);
-            return request;
+            encode_traces(self.resource, self.scope, self.spans(), request);
+            return;
         }
         let worded: Vec<Vec<u8>> = self
             .spans()
@@ -68,8 +96,7 @@ impl<'a> Outgoing<'a> {
                 message
             })
             .collect();
-        encode_traces(self.resource, self.scope, worded.iter().map(Vec::as_slice), &mut request);
-        request
+        encode_traces(self.resource, self.scope, worded.iter().map(Vec::as_slice), request);
     }
 }
 
