@@ -1,0 +1,4 @@
+//! The spool as a program meets it, on a folder in memory whose faults the tests rule.
+
+mod everyday;
+mod support;
