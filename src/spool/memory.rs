@@ -90,7 +90,7 @@ impl Disk {
     }
 
     fn used(&self) -> usize {
-        self.nodes.values().map(|node| node.bytes.len()).sum()
+        self.names.values().filter_map(|node| self.nodes.get(node)).map(|node| node.bytes.len()).sum()
     }
 
     fn open(&mut self, node: u64, disk: &Arc<Mutex<Self>>) -> MemoryFile {

@@ -32,8 +32,9 @@ pub(super) fn create_run<F: SpoolFiles>(
     process: u32,
 ) -> Result<Option<Run<F::File>>, FilesError> {
     let (new, run) = (name.file(NEW), name.file(RUN));
-    if files.length(&run).is_ok() {
-        return Ok(None);
+    match files.length(&run) {
+        Err(FilesError::NotFound) => {}
+        found => return found.map(|_| None),
     }
     let mut file = match files.create(&new) {
         Err(FilesError::Exists) => return Ok(None),

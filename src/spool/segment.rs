@@ -9,6 +9,8 @@ use super::files::{FilesError, SpoolFiles};
 use super::format::{FRAME_LEN, HEAD_LEN, MARKER, Mark, is_whole, read_frame};
 
 const BLOCK: usize = 64 << 10;
+/// How often a read is tried again before the rest of the file is given up.
+const RETRIES: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct SegmentReader<H> {
@@ -70,7 +72,12 @@ impl<H> SegmentReader<H> {
             let filled = self.buffer.len();
             self.buffer.resize(filled.saturating_add(BLOCK), 0);
             let place = self.buffer.get_mut(filled..).unwrap_or_default();
-            let read = files.read_at(&mut self.file, self.next, place);
+            let mut read = files.read_at(&mut self.file, self.next, place);
+            for _ in 0..RETRIES {
+                if read.is_err() {
+                    read = files.read_at(&mut self.file, self.next, place);
+                }
+            }
             let read = read.inspect_err(|_| self.buffer.truncate(filled))?;
             self.buffer.truncate(filled.saturating_add(read));
             self.next = self.next.saturating_add(read as u64);
