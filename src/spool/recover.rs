@@ -1,6 +1,5 @@
 //! Recovery: what dead processes left behind is read, given out in chunks, and removed when it is settled.
 
-use core::ops::Range;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::files::{FilesError, SpoolFiles};
@@ -84,8 +83,10 @@ struct Reading<H> {
     broken: bool,
     /// Of the segment at hand.
     file_broken: bool,
-    /// These bytes are zeros, and nothing else.
-    only_zeros: bool,
+    /// Since the last record of this segment there were broken bytes other than zeros.
+    file_dirty: bool,
+    /// Since the last record of this segment there were zeros, and nothing else.
+    zeros: bool,
     /// A file that may hold the next records is not to be read.
     unread: bool,
     open: OpenSpans,
@@ -370,7 +371,8 @@ impl<F: SpoolFiles> Recovered<F> {
             seen,
             broken: false,
             file_broken: false,
-            only_zeros: false,
+            file_dirty: false,
+            zeros: false,
             unread,
             open: OpenSpans::new(self.options.open_span_bytes),
             life: 0,
@@ -390,23 +392,23 @@ impl<F: SpoolFiles> Recovered<F> {
                     self.quarantine(reading, reader.bytes(place));
                 }
             }
-            Ok(Found::BrokenRecord(place)) => self.take_broken(reading, &reader, place),
-            Ok(Found::Broken(place)) if is_zero(reader.bytes(place.clone())) => {
-                reading.only_zeros = !reading.broken || reading.only_zeros;
-                reading.broken = true;
-            }
-            Ok(Found::Broken(place)) => self.take_broken(reading, &reader, place),
+            Ok(Found::Broken(place)) => match reader.bytes(place) {
+                // They may be the end of a file that is longer than what reached it before the power went.
+                zeros if !reading.file_dirty && zeros.iter().all(|byte| *byte == 0) => reading.zeros = true,
+                bytes => {
+                    reading.broken = true;
+                    reading.file_dirty = true;
+                    reading.zeros = false;
+                    self.quarantine(reading, bytes);
+                }
+            },
             Ok(Found::Torn) => {
                 self.report.torn_tails += 1;
                 self.end_segment(reading);
                 return Step::More;
             }
             Ok(Found::End) => {
-                // A file may be longer than what reached it before the power went.
-                if reading.only_zeros {
-                    self.report.torn_tails += 1;
-                    reading.broken = false;
-                }
+                self.report.torn_tails += u64::from(reading.zeros);
                 self.end_segment(reading);
                 return Step::More;
             }
@@ -427,17 +429,6 @@ impl<F: SpoolFiles> Recovered<F> {
         }
         reading.reader = Some(reader);
         Step::More
-    }
-
-    fn take_broken(
-        &mut self,
-        reading: &mut Reading<F::File>,
-        reader: &SegmentReader<F::File>,
-        place: Range<usize>,
-    ) {
-        reading.broken = true;
-        reading.only_zeros = false;
-        self.quarantine(reading, reader.bytes(place));
     }
 
     fn next_segment(&mut self, reading: &mut Reading<F::File>) -> Step {
@@ -466,7 +457,8 @@ impl<F: SpoolFiles> Recovered<F> {
     fn end_segment(&mut self, reading: &mut Reading<F::File>) {
         self.report.broken_files += u64::from(reading.file_broken);
         reading.file_broken = false;
-        reading.only_zeros = false;
+        reading.file_dirty = false;
+        reading.zeros = false;
         reading.quarantine = None;
         if let (Some(held), Some(seen)) = (self.held.get_mut(&reading.name), reading.seen) {
             let segment = held.segments.iter_mut().find(|segment| segment.name == reading.segment);
@@ -491,7 +483,11 @@ impl<F: SpoolFiles> Recovered<F> {
         let settled = reading.page.map_or(0, |page| page.settled.sequence);
         let is_settled = mark.sequence <= settled;
         let is_repeated = !is_settled && mark.sequence <= seen.sequence;
-        reading.file_broken |= core::mem::take(&mut reading.only_zeros);
+        if core::mem::take(&mut reading.zeros) {
+            reading.broken = true;
+            reading.file_broken = true;
+        }
+        reading.file_dirty = false;
         if is_repeated {
             self.report.repeated += 1;
             return true;
@@ -634,8 +630,4 @@ impl<H> Held<H> {
         result?;
         if whole { remove(files, &self.run.name.file(RUN)) } else { Ok(()) }
     }
-}
-
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0)
 }

@@ -17,6 +17,8 @@ pub(super) struct SegmentReader<H> {
     file: H,
     session: u64,
     buffer: Vec<u8>,
+    /// Room for what one read brings.
+    block: Vec<u8>,
     /// How much of the buffer was given out.
     used: usize,
     /// Where in the file the next block begins.
@@ -31,9 +33,7 @@ pub(super) struct SegmentReader<H> {
 pub(super) enum Found {
     /// A record.
     Record(Mark, Range<usize>),
-    /// A frame whose record is broken.
-    BrokenRecord(Range<usize>),
-    /// Bytes that are no frame.
+    /// Bytes that are no frame, or a frame whose record is broken.
     Broken(Range<usize>),
     /// The file ends inside a frame.
     Torn,
@@ -43,7 +43,16 @@ pub(super) enum Found {
 impl<H> SegmentReader<H> {
     /// Reads from this place on.
     pub fn new(file: H, session: u64, from: u64) -> Self {
-        Self { file, session, buffer: Vec::new(), used: 0, next: from, ended: false, in_broken: false }
+        Self {
+            file,
+            session,
+            buffer: Vec::new(),
+            block: vec![0; BLOCK],
+            used: 0,
+            next: from,
+            ended: false,
+            in_broken: false,
+        }
     }
 
     pub fn bytes(&self, place: Range<usize>) -> &[u8] {
@@ -69,17 +78,14 @@ impl<H> SegmentReader<H> {
         self.buffer.drain(..self.used);
         self.used = 0;
         while self.buffer.len() < wanted && !self.ended {
-            let filled = self.buffer.len();
-            self.buffer.resize(filled.saturating_add(BLOCK), 0);
-            let place = self.buffer.get_mut(filled..).unwrap_or_default();
-            let mut read = files.read_at(&mut self.file, self.next, place);
+            let mut read = files.read_at(&mut self.file, self.next, &mut self.block);
             for _ in 0..RETRIES {
                 if read.is_err() {
-                    read = files.read_at(&mut self.file, self.next, place);
+                    read = files.read_at(&mut self.file, self.next, &mut self.block);
                 }
             }
-            let read = read.inspect_err(|_| self.buffer.truncate(filled))?;
-            self.buffer.truncate(filled.saturating_add(read));
+            let read = read?;
+            self.buffer.extend_from_slice(self.block.get(..read).unwrap_or_default());
             self.next = self.next.saturating_add(read as u64);
             self.ended = read == 0;
         }
@@ -96,14 +102,20 @@ impl<H> SegmentReader<H> {
             let length = FRAME_LEN.saturating_add(head.length);
             self.fill(files, length)?;
             if self.rest().len() >= length {
-                self.in_broken = false;
-                let place = self.give(length);
-                let record = place.start.saturating_add(FRAME_LEN)..place.end;
-                let whole = is_whole(self.bytes(record.clone()));
-                return Ok(if whole { Found::Record(head.mark, record) } else { Found::BrokenRecord(place) });
-            }
-            // The frame is right and the file too short for it. Unless another one follows this is the last write.
-            if self.next_marker(1).is_none() {
+                if is_whole(self.rest().get(FRAME_LEN..length).unwrap_or_default()) {
+                    self.in_broken = false;
+                    let place = self.give(length);
+                    return Ok(Found::Record(head.mark, place.start.saturating_add(FRAME_LEN)..place.end));
+                }
+                // Bytes may also be missing in it: then the next frame begins earlier.
+                self.fill(files, length.saturating_add(MARKER.len()))?;
+                let behind = self.rest().get(length..).unwrap_or_default();
+                if behind.is_empty() || behind.starts_with(&MARKER) {
+                    self.in_broken = false;
+                    return Ok(Found::Broken(self.give(length)));
+                }
+            } else if self.next_marker(1).is_none() {
+                // The frame is right and the file too short for it. As no other follows this is the last write.
                 self.give(usize::MAX);
                 return Ok(Found::Torn);
             }

@@ -63,11 +63,16 @@ pub fn ids(records: &[u8]) -> Vec<u64> {
 }
 
 /// What one recovery of everything came to. All of it is acknowledged.
-#[derive(Debug)]
 pub struct Found {
     pub ids: Vec<u64>,
     pub records: Vec<u8>,
     pub report: RecoveryReport,
+}
+
+impl std::fmt::Debug for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} {:?}", self.ids, self.report)
+    }
 }
 
 pub fn recover_all(files: &MemoryFiles) -> Found {
