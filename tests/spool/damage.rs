@@ -94,11 +94,10 @@ fn a_file_that_was_cut_off_gives_what_is_left() {
     let image = image();
     let (_, segments) = parts(&image);
     for &segment in &segments {
-        for length in 0..image[segment].1.len() {
+        for length in (0..image[segment].1.len()).step_by(3) {
             let (found, files) = damaged(&image, segment, |bytes| bytes.truncate(length));
             assert!(adds_up(&found), "{length}: {found:?}");
-            let gone = found.report.lost().spans > 0;
-            assert!(gone || length == image[segment].1.len(), "{length}");
+            assert!(found.report.lost().spans > 0, "{length}");
             let of_last = segment == *segments.last().unwrap();
             let counted = if of_last { found.report.truncated } else { found.report.gaps };
             assert_eq!(counted.spans + found.report.corrupt.spans, found.report.lost().spans, "{length}");
@@ -128,7 +127,7 @@ fn a_damaged_run_file_costs_nothing_but_counters() {
     let image = image();
     let (run, _) = parts(&image);
     let whole: Vec<u64> = (1..=RECORDS).collect();
-    for at in 0..image[run].1.len() {
+    for at in (0..image[run].1.len()).step_by(3) {
         let (found, files) = damaged(&image, run, |bytes| bytes[at] ^= 0x10);
         assert_eq!((found.ids.as_slice(), found.report.lost().records), (whole.as_slice(), 0), "byte {at}");
         assert_eq!(files.names(), [""; 0]);

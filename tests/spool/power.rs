@@ -22,7 +22,7 @@ fn all_that_was_synced_is_there_after_a_loss_of_power() {
             last = spool.append(&record, now).unwrap().last;
             now += random.next_u64() % (200 * MILLISECOND);
             spool.tick(now);
-            if random.next_u64() % 8 == 0 {
+            if random.next_u64().is_multiple_of(8) {
                 spool.acknowledge(random.next_u64() % (last + 1), now);
             }
         }
