@@ -155,7 +155,7 @@ pub fn spool(data: &[u8]) {
     let files = MemoryFiles::new();
     let options = SpoolOptions { segment_bytes: 4 << 10, write_bytes: 1 << 10, ..SpoolOptions::new(7) };
     let mut spool = Spool::open(files.clone(), options, 1);
-    for _ in 0..30 {
+    for _ in 0..80 {
         spool.append(SPOOLED, 1).expect("there is room");
     }
     spool.sync(1).expect("memory does not fail");

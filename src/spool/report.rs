@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::deliver::Reason;
+
 /// How much is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Gone {
@@ -77,6 +79,21 @@ pub struct RecoveryReport {
 }
 
 impl RecoveryReport {
+    /// How many spans are lost, by the reasons under which the ledger counts them.
+    ///
+    /// ```
+    /// use spanloom::deliver::Reason;
+    /// use spanloom::spool::RecoveryReport;
+    /// let mut report = RecoveryReport::default();
+    /// report.crash_window.spans = 3;
+    /// assert_eq!(report.dropped(), [(Reason::CrashWindow, 3), (Reason::SpoolCorrupt, 0)]);
+    /// ```
+    #[must_use]
+    pub fn dropped(&self) -> [(Reason, u64); 2] {
+        let window = self.crash_window.spans;
+        [(Reason::CrashWindow, window), (Reason::SpoolCorrupt, self.lost().spans.saturating_sub(window))]
+    }
+
     /// All that is gone for good, for whatever reason.
     #[must_use]
     pub fn lost(&self) -> Gone {

@@ -9,6 +9,7 @@ use super::format::{FRAME_LEN, FileKind, HEADER_LEN, Header, Mark, Named, RUN, R
 use super::open_spans::{OpenSpans, glance};
 use super::options::SpoolOptions;
 use super::run::{Counters, Run, create_run};
+use crate::deliver::Reason;
 use crate::record::envelope::{ENVELOPE_LEN, MAX_RECORD_LEN, seal};
 use crate::record::{RecordError, RecordKind};
 
@@ -65,6 +66,24 @@ pub enum SpoolError {
     Records(RecordError),
 }
 
+impl SpoolError {
+    /// Under which reason the ledger counts records that are lost by this.
+    ///
+    /// ```
+    /// use spanloom::deliver::Reason;
+    /// use spanloom::spool::{FilesError, SpoolError};
+    /// assert_eq!(SpoolError::Io(FilesError::NoSpace).reason(), Reason::SpoolIo);
+    /// ```
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Full { .. } => Reason::SpoolFull,
+            Self::Io(_) => Reason::SpoolIo,
+            Self::Records(_) => Reason::EncodeError,
+        }
+    }
+}
+
 /// How a spool is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpoolStatus {
@@ -87,6 +106,8 @@ pub struct SpoolStatus {
 }
 
 /// Keeps records on disk until they are settled. See the [module](super).
+///
+/// After a fork the child drops it unused: it shares its parent's files. While such a child lives, the lock does as well.
 ///
 /// ```
 /// use spanloom::record::{Limits, SpanBuilder};

@@ -182,6 +182,14 @@ fn the_cap_holds_and_room_comes_back() {
 }
 
 #[test]
+fn it_moves_between_threads() {
+    fn moves<T: Send>(_: &T) {}
+    let files = MemoryFiles::new();
+    moves(&Spool::open(files.clone(), options(7), NOW));
+    moves(&recover(files, RecoveryOptions::default(), NOW));
+}
+
+#[test]
 fn bytes_that_are_no_records_are_refused() {
     let mut spool = Spool::open(MemoryFiles::new(), options(7), NOW);
     let mut cut = ended(1);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use spanloom::spool::{FilesError, MemoryFiles, RecoveryOptions, Spool, SpoolError, Tier, recover};
 
-use crate::support::{MILLISECOND, NOW, ended, ended_with, ids, options, recover_all};
+use crate::support::{MILLISECOND, NOW, ended, ended_with, ids, options, recover_all, started};
 
 /// What a program knows of its records when it dies.
 #[derive(Debug, Default)]
@@ -53,6 +53,64 @@ fn run_and_die(files: &MemoryFiles) -> Known {
 fn expected(known: &Known) -> BTreeSet<u64> {
     let due = |sequence: u64| sequence > known.acknowledged && sequence <= known.written;
     known.taken.iter().filter(|(sequence, _)| due(*sequence)).map(|(_, id)| *id).collect()
+}
+
+/// A program with spans that are open for long, which closes its spool. All that it acknowledges was delivered.
+fn run_and_close(files: &MemoryFiles) -> (Known, BTreeSet<u64>) {
+    let mut known = Known::default();
+    let mut begun = BTreeSet::new();
+    let mut now = NOW;
+    let mut spool = Spool::open(files.clone(), options(7), now);
+    for id in 1..=40 {
+        let start = started(1_000 + id);
+        if id % 4 == 0 && spool.append(&start, now).is_ok() {
+            begun.insert(1_000 + id);
+        }
+        // Every second of them ends.
+        let also = if id % 8 == 7 { ended(1_000 + id - 3) } else { Vec::new() };
+        let stream = [ended_with(id, &"x".repeat(300)), also].concat();
+        if let Ok(appended) = spool.append_durable(&stream, now) {
+            known.taken.push((appended.last, id));
+            known.acknowledged = known.taken.iter().rev().nth(3).map_or(0, |(sequence, _)| *sequence);
+            spool.acknowledge(known.acknowledged, now);
+        }
+        now += 200 * MILLISECOND;
+        spool.tick(now);
+    }
+    known.written = spool.status().written;
+    let _ = spool.close(now);
+    (known, begun)
+}
+
+#[test]
+fn open_spans_and_closing_stand_any_call_that_fails() {
+    let files = MemoryFiles::new();
+    let (_, begun) = run_and_close(&files);
+    let calls = files.calls();
+    assert_eq!(begun.len(), 10);
+    for call in 0..calls {
+        for times in [1, u64::MAX] {
+            let files = MemoryFiles::new();
+            files.fail(call, times, FilesError::NoSpace);
+            let (known, begun) = run_and_close(&files);
+            files.heal();
+            let found = recover_all(&files);
+            let there: BTreeSet<u64> = found.ids.iter().copied().collect();
+            assert!(there.is_superset(&expected(&known)), "call {call}: {known:?} {found:?}");
+            let nodes: BTreeSet<u64> = there.iter().copied().filter(|id| *id > 1_000).collect();
+            // Of some only the end was taken.
+            assert!(
+                nodes.iter().all(|id| id % 8 != 0 || begun.contains(id)),
+                "call {call}: {nodes:?} {begun:?}"
+            );
+            if times == 1 {
+                // Those of which nobody heard an end, at least: the others may have been settled.
+                let open = begun.iter().copied().filter(|id| id % 8 == 0);
+                assert!(open.collect::<BTreeSet<_>>().is_subset(&nodes), "call {call}: {nodes:?}");
+            }
+            assert_eq!(files.names(), [""; 0], "call {call}");
+        }
+    }
 }
 
 fn errors() -> [FilesError; 3] {
