@@ -53,7 +53,7 @@ impl Model {
     fn end_run(&mut self, written: u64, settled: u64) -> u64 {
         let due = |sequence: &u64| (settled + 1..=written).contains(sequence);
         self.left.extend(self.taken.iter().filter(|(sequence, _)| due(sequence)).map(|(_, id)| *id));
-        let waited = self.taken.iter().filter(|(sequence, _)| *sequence > written).count();
+        let waited = self.taken.iter().filter(|(sequence, _)| *sequence > written.max(settled)).count();
         self.taken.clear();
         waited as u64
     }
