@@ -46,6 +46,7 @@
 //! | [`deliver`] | batches, repeats and accounts: the state machine between records and a transport |
 //! | [`context`] | `traceparent`, `tracestate`, `baggage` and `x-request-id` in any header map |
 //! | [`sample`], [`redact`], [`offload`] | which runs are kept; secrets taken out; large values moved out |
+//! | [`spool`] | records on disk: what was written survives the death of its process |
 //! | [`value`], [`json`], [`vocabulary`] | values of attributes, JSON without loss, names of attributes |
 //! | [`config`] | settings from the environment and a YAML file |
 //! | [`host`] | the clock and randomness that a test rules itself |
@@ -113,6 +114,7 @@ pub mod sample;
 #[cfg(feature = "serde")]
 mod serde_impls;
 mod sid;
+pub mod spool;
 mod usage;
 pub mod value;
 pub mod vocabulary;

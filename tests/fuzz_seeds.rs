@@ -10,7 +10,7 @@ use std::path::Path;
 #[test]
 fn every_target_has_seeds_and_survives_them() {
     type Target = fn(&[u8]);
-    let all: [(&str, Target); 8] = [
+    let all: [(&str, Target); 9] = [
         ("records", targets::records),
         ("compact", targets::compact),
         ("marshal", targets::marshal),
@@ -19,6 +19,7 @@ fn every_target_has_seeds_and_survives_them() {
         ("context", targets::context),
         ("json", targets::json),
         ("redact", targets::redact),
+        ("spool", targets::spool),
     ];
     for (name, target) in all {
         let folder = Path::new("fuzz/corpus").join(name);

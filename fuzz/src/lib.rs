@@ -10,6 +10,7 @@ use spanloom::otlp::span::SpanView;
 use spanloom::otlp::{decode_logs, decode_traces};
 use spanloom::record::{Ingest, Limits, RecordKind, Records};
 use spanloom::redact::Redactor;
+use spanloom::spool::{MemoryFiles, RecoveryOptions, RecoveryReport, Spool, SpoolOptions, recover};
 use spanloom::value::{Bounded, Bounds, Value, ValueBuilder};
 use spanloom::workflow::from_spans;
 
@@ -145,4 +146,74 @@ pub fn redact(data: &[u8]) {
     SpanView::read(&once).expect("a redacted span reads");
     redactor.apply(&once, &mut twice);
     assert_eq!(once, twice);
+}
+
+/// A spool: its first byte says how much of a whole one is replaced, the rest is files or changes to files. What is given
+/// out is whole, all is counted, and what is left is left as well by the next recovery.
+pub fn spool(data: &[u8]) {
+    let Some((how, data)) = data.split_first() else { return };
+    let files = MemoryFiles::new();
+    let options = SpoolOptions { segment_bytes: 4 << 10, write_bytes: 1 << 10, ..SpoolOptions::new(7) };
+    let mut spool = Spool::open(files.clone(), options, 1);
+    for _ in 0..80 {
+        spool.append(SPOOLED, 1).expect("there is room");
+    }
+    spool.sync(1).expect("memory does not fail");
+    spool.acknowledge(u64::from(how >> 2), 1);
+    spool.append(SPOOLED, 1).expect("there is room");
+    drop(spool);
+    let names = files.names();
+    let (segment, run) = (names.first().expect("a segment"), names.last().expect("a run file"));
+    match how & 3 {
+        0 => files.put(segment, data),
+        1 => files.put(run, data),
+        _ => damage(&files, &names, data),
+    }
+    let (chunks, report) = recover_all(&files);
+    assert_eq!(chunks, report.records + report.abandoned);
+    let (again, second) = recover_all(&files);
+    assert_eq!((again, second.lost().records, second.io_errors), (0, 0, 0), "{report:?} {second:?}");
+}
+
+/// A sealed record would do as well: the spool seals what it takes.
+const SPOOLED: &[u8] = &[
+    52, 0, 0, 0, 0, 0, 0, 0, 1, 3, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 10, 16, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 18, 8, 2, 2, 2, 2, 2, 2, 2, 2,
+];
+
+/// Changes of files: which one, how, where, and with what.
+fn damage(files: &MemoryFiles, names: &[String], data: &[u8]) {
+    for change in data.chunks_exact(5) {
+        let [which, how, at, place, with] = *change else { continue };
+        let name = &names[usize::from(which) % names.len()];
+        let mut bytes = files.contents(name).expect("it is there");
+        let at = usize::from(u16::from_le_bytes([at, place])) % (bytes.len() + 1);
+        match how % 5 {
+            0 if at < bytes.len() => bytes[at] ^= with,
+            1 => bytes.truncate(at),
+            2 if at < bytes.len() => drop(bytes.remove(at)),
+            3 => bytes.insert(at, with),
+            _ => {
+                let to = (at + usize::from(with) * 4).min(bytes.len());
+                bytes[at..to].fill(0);
+            }
+        }
+        files.put(name, &bytes);
+    }
+}
+
+/// How many records a recovery gives out, and its report.
+fn recover_all(files: &MemoryFiles) -> (u64, RecoveryReport) {
+    let mut recovered =
+        recover(files.clone(), RecoveryOptions { chunk_bytes: 500, ..RecoveryOptions::default() }, 5);
+    let mut records = 0;
+    while let Some(chunk) = recovered.next_chunk() {
+        assert!(!chunk.records.is_empty());
+        for record in Records::new(&chunk.records) {
+            record.expect("a recovered record is whole");
+            records += 1;
+        }
+        recovered.acknowledge(chunk.number);
+    }
+    (records, recovered.report().clone())
 }

@@ -45,5 +45,6 @@ pub use flags::NodeFlags;
 pub use options::WeaverOptions;
 pub use tally::{Loss, Losses, Misuse, StreamReport, WeaverCounts};
 pub use text::{TextOptions, tree_text};
+pub(crate) use weave::write_abandoned;
 pub use weaver::{Weaver, WorkflowKey};
 pub use woven::{Children, NodeIndex, NodeRef, Walk, Why, Woven};

@@ -349,6 +349,11 @@ fn abandon(node: &mut Node, bytes: &mut Vec<u8>, scratch: &mut Vec<u8>) {
     node.flags = node.flags.without(NodeFlags::IN_PROGRESS) | NodeFlags::ABANDONED;
 }
 
+/// Copies a span that nobody ended, with this end and the status of abandoned ones.
+pub(crate) fn write_abandoned(body: &[u8], end: u64, out: &mut Vec<u8>) {
+    write_ended(body, end, [&mut Piece::default(), &mut Piece::default()], out);
+}
+
 /// Copies a span with another end and the status of abandoned ones, both at the places where encoders put them.
 /// `texts` are places in the span, which may move.
 fn write_ended(body: &[u8], end: u64, mut texts: [&mut Piece; 2], out: &mut Vec<u8>) {

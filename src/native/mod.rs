@@ -29,6 +29,7 @@ mod loom;
 mod node;
 mod outlet;
 mod pipeline;
+mod spool_files;
 mod suppress;
 mod workflow;
 
@@ -44,6 +45,7 @@ pub use folder_store::FolderStore;
 pub use ledger::{Ledger, Receipt};
 pub use loom::{Loom, LoomBuilder};
 pub use node::{Node, NodeBuilder, Span};
+pub use spool_files::FolderFiles;
 pub use suppress::{is_suppressed, suppress};
 pub use workflow::{Workflow, WorkflowBuilder};
 

@@ -236,13 +236,13 @@ fn checksum(record: &[u8]) -> u32 {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
 
 /// CRC-32 by half bytes: a table of 64 bytes, where every byte of the module is paid for.
 #[cfg(any(test, target_arch = "wasm32"))]
-fn small_crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn small_crc32(bytes: &[u8]) -> u32 {
     const fn row(half: u32) -> u32 {
         let (mut row, mut bit) = (half, 0);
         while bit < 4 {
@@ -277,7 +277,7 @@ fn small_crc32(bytes: &[u8]) -> u32 {
 }
 
 #[cfg(target_arch = "wasm32")]
-use small_crc32 as crc32;
+pub(crate) use small_crc32 as crc32;
 
 #[cfg(test)]
 mod tests {
