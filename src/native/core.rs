@@ -14,12 +14,15 @@ use super::here::{CHUNK, Piece, ThreadBuffer};
 use super::ledger::{Ledger, Receipt, Totals};
 use super::outlet::Outlet;
 use super::pipeline::{Passed, Pipeline};
-use crate::deliver::Reason;
+use crate::deliver::{Parcel, Reason};
 use crate::record::Limits;
+use crate::spool::SpoolStatus;
 
 /// So many bytes of full chunks may wait; what ends then is lost, and counted.
 const MOST_WAITING: usize = 64 << 20;
 
+/// Room that there has to be for what an earlier process left.
+const FOUND: u64 = 4 << 20;
 /// So many full chunks are taken at once: waking a thread takes longer than filling a chunk.
 const WORTH_WAKING: usize = 16;
 
@@ -36,6 +39,8 @@ pub(super) struct Core {
     pub(super) closed: AtomicBool,
     /// Whole workflows are decided over.
     has_tail: bool,
+    /// Records are written down: soon.
+    pub(super) has_store: bool,
     /// The loom's thread, if it has one.
     collector: OnceLock<Thread>,
     pipeline: Box<Mutex<Pipeline>>,
@@ -51,6 +56,8 @@ struct Changing {
     /// Roots that head sampling left out.
     sampled_out: AtomicU64,
     misuse: AtomicU64,
+    /// Spans that an earlier process left in the spool.
+    recovered: AtomicU64,
     /// Full chunks that nobody has taken yet.
     full_chunks: AtomicUsize,
     totals: Mutex<Totals>,
@@ -71,6 +78,7 @@ impl Core {
             disabled: parts.disabled,
             closed: AtomicBool::new(false),
             has_tail: parts.pipeline.tail.is_some(),
+            has_store: parts.pipeline.store.is_some(),
             collector: OnceLock::new(),
             pipeline: Box::new(Mutex::new(parts.pipeline)),
             outlets: parts.outlets,
@@ -138,6 +146,7 @@ impl Core {
     pub(super) fn collect(&self) {
         if let Some(mut collecting) = self.enter() {
             collecting.take_from_all();
+            collecting.serve_store();
         }
     }
 
@@ -178,6 +187,7 @@ impl Core {
         if let Some(mut collecting) = self.enter() {
             collecting.take_from_all();
             collecting.decide(false);
+            collecting.serve_store();
         }
         let flushing: Vec<_> = self.outlets.iter().map(|outlet| outlet.begin_flush(deadline)).collect();
         for (outlet, flushing) in self.outlets.iter().zip(&flushing) {
@@ -204,6 +214,12 @@ impl Core {
         for outlet in &self.outlets {
             outlet.wait_gone(deadline);
         }
+        if let Some(mut collecting) = self.enter() {
+            collecting.serve_store();
+            if let Some(store) = &mut collecting.pipeline.store {
+                store.close();
+            }
+        }
         Receipt::between(&before, &self.ledger())
     }
 
@@ -214,8 +230,25 @@ impl Core {
             self.outlets.iter().map(|outlet| (outlet.name().to_owned(), outlet.ledger())).collect();
         let mut ledger = totals.ledger(waiting, destinations);
         ledger.sampled_out += self.changing.sampled_out.load(Ordering::Relaxed);
+        ledger.recovered = self.changing.recovered.load(Ordering::Relaxed);
         ledger.misuse = self.changing.misuse.load(Ordering::Relaxed);
         ledger
+    }
+
+    pub(super) fn spool_status(&self) -> Option<SpoolStatus> {
+        locked(&self.pipeline).store.as_ref()?.status()
+    }
+
+    fn offer(&self, totals: &mut Totals, parcel: &Parcel) {
+        totals.offered += parcel.spans();
+        for outlet in &self.outlets {
+            outlet.offer(parcel.clone());
+        }
+    }
+
+    /// Up to which of the spool's parcels all destinations have settled.
+    fn settled(&self) -> Option<u64> {
+        self.outlets.iter().map(|outlet| outlet.settled_up_to()).min().flatten()
     }
 
     pub(super) fn count_sampled_out(&self) {
@@ -280,11 +313,33 @@ impl Collecting<'_> {
         totals.handed_over = (totals.handed_over + passed.abandoned).saturating_sub(passed.sampled_out);
         totals.sampled_out += passed.sampled_out;
         totals.lost.add(Reason::QueueFull, passed.lost);
-        for parcel in passed.parcels {
-            totals.offered += parcel.spans();
-            for outlet in &self.core.outlets {
-                outlet.offer(parcel.clone());
-            }
+        for stream in passed.streams {
+            let parcel = match &mut self.pipeline.store {
+                Some(store) => store.keep(stream),
+                None => Parcel::new(stream),
+            };
+            self.core.offer(&mut totals, &parcel);
+        }
+    }
+
+    /// What the spool asks for: what is settled goes, what an earlier process left is offered where there is room.
+    fn serve_store(&mut self) {
+        let Some(store) = &mut self.pipeline.store else { return };
+        if let Some(settled) = self.core.settled() {
+            store.settle(settled);
+        }
+        store.tick();
+        while self.core.outlets.iter().all(|outlet| outlet.has_room(FOUND)) {
+            let Some(found) = store.next_found() else { break };
+            let mut totals = locked(&self.core.changing.totals);
+            totals.handed_over += found.spans();
+            self.core.offer(&mut totals, &found);
+            drop(totals);
+            self.core.changing.recovered.fetch_add(found.spans(), Ordering::Relaxed);
+        }
+        let mut totals = locked(&self.core.changing.totals);
+        for (reason, spans) in store.newly_lost().iter() {
+            totals.refuse(reason, spans);
         }
     }
 }

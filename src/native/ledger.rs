@@ -36,6 +36,8 @@ pub struct Ledger {
     pub pending: u64,
     /// Spans that sampling left out.
     pub sampled_out: u64,
+    /// Of the accepted ones: spans that an earlier process left in the spool.
+    pub recovered: u64,
     /// Calls that made no sense, such as changes of a workflow after its end.
     pub misuse: u64,
     /// What became of them at each destination, by its name.
@@ -136,6 +138,7 @@ impl Totals {
             reasons,
             pending: before + there.pending,
             sampled_out: self.sampled_out,
+            recovered: 0,
             misuse: 0,
             destinations,
         }

@@ -15,6 +15,7 @@ use super::ledger::{Ledger, Receipt};
 use super::node::{Ids, NodeBuilder, Parent, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
+use super::store::{SpoolConfig, Store};
 use super::suppress::is_suppressed;
 use super::workflow::WorkflowBuilder;
 use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
@@ -26,6 +27,7 @@ use crate::otlp::{Resource, Scope};
 use crate::record::{Limits, SpanRole};
 use crate::redact::Redactor;
 use crate::sample::{Sampler, TailSampler};
+use crate::spool::SpoolStatus;
 use crate::value::Value;
 
 /// Records workflows. Clones are the same loom; when the last one is gone, what is recorded is flushed.
@@ -52,14 +54,17 @@ struct Handle {
 
 /// How long records wait in a thread's chunk at most before they are taken.
 const LINGER: Duration = Duration::from_millis(200);
+/// As [`LINGER`], where they are to be written down within 50 ms.
+const LINGER_WITH_SPOOL: Duration = Duration::from_millis(20);
 
 /// Starts the thread that takes on what all threads record.
 fn start_collector(core: &Arc<Core>) -> Option<JoinHandle<()>> {
     let inner = Arc::clone(core);
+    let linger = if core.has_store { LINGER_WITH_SPOOL } else { LINGER };
     let run = move || {
         while !inner.closed.load(Ordering::Acquire) {
             inner.collect();
-            thread::park_timeout(LINGER);
+            thread::park_timeout(linger);
         }
     };
     let handle = thread::Builder::new().name("spanloom".to_owned()).spawn(run).ok()?;
@@ -175,6 +180,12 @@ impl Loom {
         self.core().shut_down(steady_now() + timeout)
     }
 
+    /// How the spool is; `None` without one, or after its end.
+    #[must_use]
+    pub fn spool_status(&self) -> Option<SpoolStatus> {
+        self.core().spool_status()
+    }
+
     /// What became of all spans so far.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
@@ -241,6 +252,7 @@ pub struct LoomBuilder {
     delivery: Options,
     listener: Option<Arc<Listener>>,
     shutdown_timeout: Option<Duration>,
+    spool: Option<SpoolConfig>,
 }
 
 impl LoomBuilder {
@@ -283,6 +295,25 @@ impl LoomBuilder {
     #[must_use]
     pub fn delivery(mut self, options: Options) -> Self {
         self.delivery = options;
+        self
+    }
+
+    /// Writes records down before they are sent, so that they survive the death of the process: the next loom with this spool
+    /// sends what was left, and closes nodes that never ended as abandoned. For those, switch [`Self::live_view`] on, which
+    /// writes a record when a node starts, too.
+    ///
+    /// ```
+    /// use spanloom::native::SpoolConfig;
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let folder = std::env::temp_dir().join(format!("spanloom-doc-spool-{}", std::process::id()));
+    /// let loom = Loom::builder().exporter(MemoryExporter::new()).spool(SpoolConfig::new(&folder)).build();
+    /// loom.workflow("answer").start().end();
+    /// drop(loom);
+    /// # std::fs::remove_dir_all(&folder).ok();
+    /// ```
+    #[must_use]
+    pub fn spool(mut self, spool: SpoolConfig) -> Self {
+        self.spool = Some(spool);
         self
     }
 
@@ -413,10 +444,16 @@ impl LoomBuilder {
         let outlets: Vec<_> = exporters
             .into_iter()
             .map(|(exporter, own)| {
-                Outlet::start(exporter, own.as_ref().unwrap_or(&self.delivery), &sender, &listener)
+                let mut options = own.unwrap_or_else(|| self.delivery.clone());
+                if self.spool.is_some() {
+                    // The next start has what this one could not send: there is no reason to give up.
+                    options.retry_for = Duration::MAX;
+                }
+                Outlet::start(exporter, &options, &sender, &listener)
             })
             .collect();
         let has_outlets = !outlets.is_empty();
+        let store = self.spool.filter(|_| has_outlets).map(|spool| Store::open(&spool));
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,
@@ -426,7 +463,7 @@ impl LoomBuilder {
             live_view: self.live_view,
             random_flag: self.random_flag,
             disabled: self.disabled,
-            pipeline: Pipeline { tail: self.tail.map(Tail::new), redactor: self.redactor },
+            pipeline: Pipeline { tail: self.tail.map(Tail::new), redactor: self.redactor, store },
             outlets,
         });
         let core = Arc::new(core);

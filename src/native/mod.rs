@@ -30,6 +30,7 @@ mod node;
 mod outlet;
 mod pipeline;
 mod spool_files;
+mod store;
 mod suppress;
 mod workflow;
 
@@ -46,6 +47,7 @@ pub use ledger::{Ledger, Receipt};
 pub use loom::{Loom, LoomBuilder};
 pub use node::{Node, NodeBuilder, Span};
 pub use spool_files::FolderFiles;
+pub use store::SpoolConfig;
 pub use suppress::{is_suppressed, suppress};
 pub use workflow::{Workflow, WorkflowBuilder};
 

@@ -90,6 +90,17 @@ impl Outlet {
         locked(&self.state).destination.ledger()
     }
 
+    /// True where so many more bytes can wait.
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
+        let room = locked(&self.state).destination.room();
+        room.bytes >= bytes && room.spans > 0
+    }
+
+    /// The last of the spool's parcels up to which all are settled here.
+    pub(super) fn settled_up_to(&self) -> Option<u64> {
+        locked(&self.state).destination.settled_up_to()
+    }
+
     /// Asks for everything that was offered so far to be sent. To be waited for with [`Self::wait_flushed`].
     pub(super) fn begin_flush(&self, deadline: Instant) -> Flushing {
         let mut state = locked(&self.state);

@@ -1,7 +1,7 @@
 //! What happens to records before they are offered to the destinations: whole workflows pass the tail sampler, every span the
 //! redactor.
 
-use crate::deliver::Parcel;
+use super::store::Store;
 use crate::loom::{NodeFlags, Weaver, WeaverOptions, Woven};
 use crate::record::{Record, RecordKind, Records};
 use crate::redact::Redactor;
@@ -11,6 +11,8 @@ use crate::sample::{TailSampler, WorkflowFacts};
 pub(super) struct Pipeline {
     pub(super) tail: Option<Tail>,
     pub(super) redactor: Option<Redactor>,
+    /// Where records are written down before they are offered.
+    pub(super) store: Option<Store>,
 }
 
 /// Holds workflows back until they are whole and can be decided over.
@@ -59,8 +61,8 @@ impl Tail {
 /// What came of records.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
-    /// To be offered to the destinations.
-    pub(super) parcels: Vec<Parcel>,
+    /// Streams of records, to be offered to the destinations.
+    pub(super) streams: Vec<Vec<u8>>,
     /// Spans that the tail sampler left out.
     pub(super) sampled_out: u64,
     /// Spans that nobody ended: they are offered without having been accepted.
@@ -73,7 +75,7 @@ impl Pipeline {
     /// Takes records on their way; so many of them are of spans that have ended.
     pub(super) fn pass_on(&mut self, records: &[u8], spans: u64, now: u64) -> Passed {
         let Some(tail) = &mut self.tail else {
-            return Passed { parcels: vec![self.parcel(records)], ..Passed::default() };
+            return Passed { streams: vec![self.leaving(records)], ..Passed::default() };
         };
         tail.weaver.take_stream(records, now);
         tail.inside += spans;
@@ -100,15 +102,13 @@ impl Pipeline {
             }
         }
         passed.lost = tail.newly_lost();
-        passed.parcels = kept.iter().map(|records| self.parcel(records)).collect();
+        passed.streams = kept.iter().map(|records| self.leaving(records)).collect();
         passed
     }
 
     /// Records as they leave: without secrets, where that is asked for.
-    fn parcel(&self, records: &[u8]) -> Parcel {
-        Parcel::new(
-            self.redactor.as_ref().map_or_else(|| records.to_vec(), |redactor| redacted(redactor, records)),
-        )
+    fn leaving(&self, records: &[u8]) -> Vec<u8> {
+        self.redactor.as_ref().map_or_else(|| records.to_vec(), |redactor| redacted(redactor, records))
     }
 }
 

@@ -1,0 +1,223 @@
+//! A loom by its configuration: what the environment and a file say becomes exporters, a sampler, limits.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::export::{Console, FileExporter};
+use super::loom::{Loom, LoomBuilder};
+use super::store::SpoolConfig;
+use crate::config::{
+    Compression, Config, ConfigError, ConsoleFormat, Exporting, LogLevel, OtlpExporting, Protocol,
+};
+use crate::deliver::Options;
+
+/// Why a loom could not be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An exporter cannot be made.
+    #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+    #[error(transparent)]
+    Exporter(#[from] super::export::ExporterError),
+    /// A file to export to cannot be opened.
+    #[error("cannot open {path:?} to export to: {why}")]
+    File {
+        /// Its path.
+        path: String,
+        /// What the system says.
+        why: std::io::Error,
+    },
+    /// The configuration asks for what this build has not.
+    #[error("{what} needs the cargo feature {feature:?} of spanloom: switch it on, or choose another exporter")]
+    Feature {
+        /// What was asked for.
+        what: &'static str,
+        /// The feature that has it.
+        feature: &'static str,
+    },
+}
+
+impl Loom {
+    /// A loom as the environment says, and the file that `SPANLOOM_CONFIG` names. Without any settings spans go to a
+    /// collector on this machine, `http://localhost:4318`, as OpenTelemetry has it.
+    ///
+    /// What is odd but can be used is told on stderr. `docs/configuration.md` in the repository lists all settings.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// let loom = spanloom::Loom::from_env()?;
+    /// loom.workflow("answer").start().end();
+    /// loom.flush(Duration::from_secs(5));
+    /// # Ok::<(), spanloom::SetupError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a setting cannot be used; the error names it, its value and what would do.
+    pub fn from_env() -> Result<Self, SetupError> {
+        let (config, warnings) = Config::from_env()?;
+        if config.log_level >= LogLevel::Warn {
+            for warning in warnings {
+                super::loom::say("configuration", &warning.to_string());
+            }
+        }
+        Ok(Self::builder().config(&config)?.build())
+    }
+}
+
+impl LoomBuilder {
+    /// Takes everything over from a configuration; what is set afterwards counts more, further exporters are added.
+    ///
+    /// ```
+    /// use spanloom::{Config, Loom};
+    /// let settings = |key: &str| (key == "OTEL_TRACES_EXPORTER").then(|| "console".to_owned());
+    /// let (config, _) = Config::from_lookup(&settings)?;
+    /// let loom = Loom::builder().config(&config)?.service("planner").build();
+    /// # Ok::<(), spanloom::SetupError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When an exporter cannot be made: its address, files or certificates are wrong, or this build has it not.
+    pub fn config(mut self, config: &Config) -> Result<Self, SetupError> {
+        if let Some(name) = &config.service_name {
+            self = self.service(name);
+        }
+        for (key, value) in &config.resource {
+            self = self.resource(key, value.clone());
+        }
+        if let Some(name) = &config.tracer_name {
+            self = self.scope_name(name);
+        }
+        self = self
+            .sampler(config.sampler.clone())
+            .limits(config.limits)
+            .wording(config.wording)
+            .live_view(config.live_view)
+            .random_flag(config.random_flag)
+            .disabled(!config.enabled);
+        if let Some(rules) = config.redaction.rules() {
+            self = self.redact(rules.build());
+        }
+        if let Some(path) = &config.spool.path {
+            self = self
+                .spool(SpoolConfig::new(path).cap_bytes(config.spool.size).durable(config.spool.durable));
+        }
+        if config.log_level == LogLevel::None {
+            self = self.on_notice(|_, _| ());
+        }
+        if !config.enabled {
+            return Ok(self);
+        }
+        for exporting in &config.exporters {
+            self = match exporting {
+                // Without export ids and logs are made all the same.
+                Exporting::Otlp(_) if !config.export => self,
+                Exporting::Otlp(otlp) => self.otlp(otlp, &delivery(config, otlp.timeout))?,
+                Exporting::Console(ConsoleFormat::Tree) => self.exporter(Console::pretty()),
+                Exporting::Console(ConsoleFormat::Stdouttrace) => self.exporter(Console::json()),
+                Exporting::Console(ConsoleFormat::OtlpJson) => self.exporter(Console::otlp_json()),
+                Exporting::File(file) => {
+                    let opened = FileExporter::append(&file.path)
+                        .map_err(|why| SetupError::File { path: file.path.clone(), why })?;
+                    self.exporter(match file.rotate_bytes {
+                        Some(bytes) => opened.rotate_at(bytes).keep(file.keep),
+                        None => opened,
+                    })
+                }
+                // A page of metrics: nothing for spans.
+                Exporting::Prometheus => self,
+            };
+        }
+        Ok(self)
+    }
+
+    /// Sends spans to a collector at this address: OTLP over HTTP, as protobuf. `/v1/traces` is added where the address has
+    /// no path.
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().service("planner").otlp_http("http://localhost:4318")?.build();
+    /// # Ok::<(), spanloom::SetupError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the address is none.
+    #[cfg(feature = "otlp-http")]
+    pub fn otlp_http(self, endpoint: impl Into<String>) -> Result<Self, SetupError> {
+        Ok(self.exporter(super::export::OtlpHttp::builder(endpoint).build()?))
+    }
+
+    fn otlp(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
+        match otlp.protocol {
+            Protocol::Grpc => self.otlp_grpc_as(otlp, delivery),
+            Protocol::HttpProtobuf | Protocol::HttpJson => self.otlp_http_as(otlp, delivery),
+        }
+    }
+
+    #[cfg(feature = "otlp-http")]
+    fn otlp_http_as(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
+        use super::export::{Encoding, OtlpHttp, Pem};
+        let mut builder = OtlpHttp::builder(otlp.endpoint.reveal())
+            .as_is()
+            .gzip(otlp.compression == Compression::Gzip)
+            .timeout(otlp.timeout.unwrap_or(Duration::MAX));
+        if otlp.protocol == Protocol::HttpJson {
+            builder = builder.encoding(Encoding::Json);
+        }
+        for (name, value) in &otlp.headers {
+            builder = builder.header(name, value.reveal());
+        }
+        if let Some(path) = &otlp.certificate {
+            builder = builder.trust(Pem::file(path));
+        }
+        if let (Some(certificate), Some(key)) = (&otlp.client_certificate, &otlp.client_key) {
+            builder = builder.identity(Pem::file(certificate), Pem::file(key));
+        }
+        Ok(self.exporter_with(builder.build()?, delivery.clone()))
+    }
+
+    #[cfg(not(feature = "otlp-http"))]
+    fn otlp_http_as(self, _: &OtlpExporting, _: &Options) -> Result<Self, SetupError> {
+        Err(SetupError::Feature { what: "OTLP over HTTP", feature: "otlp-http" })
+    }
+
+    #[cfg(feature = "otlp-grpc")]
+    fn otlp_grpc_as(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
+        use super::export::{OtlpGrpc, Pem};
+        let mut builder = OtlpGrpc::builder(otlp.endpoint.reveal())
+            .gzip(otlp.compression == Compression::Gzip)
+            .timeout(otlp.timeout.unwrap_or(Duration::MAX));
+        for (name, value) in &otlp.headers {
+            builder = builder.header(name, value.reveal());
+        }
+        if let Some(path) = &otlp.certificate {
+            builder = builder.trust(Pem::file(path));
+        }
+        if let (Some(certificate), Some(key)) = (&otlp.client_certificate, &otlp.client_key) {
+            builder = builder.identity(Pem::file(certificate), Pem::file(key));
+        }
+        Ok(self.exporter_with(builder.build()?, delivery.clone()))
+    }
+
+    #[cfg(not(feature = "otlp-grpc"))]
+    fn otlp_grpc_as(self, _: &OtlpExporting, _: &Options) -> Result<Self, SetupError> {
+        Err(SetupError::Feature { what: "OTLP over gRPC", feature: "otlp-grpc" })
+    }
+}
+
+/// How a destination is served, by the configuration.
+fn delivery(config: &Config, timeout: Option<Duration>) -> Options {
+    let mut options = Options {
+        linger: config.batch.schedule_delay,
+        batch_spans: config.batch.max_export_batch_size,
+        ..Options::default()
+    };
+    if let Some(spans) = config.batch.max_queue_size {
+        options.queue_spans = spans;
+    }
+    let limits = [timeout, config.batch.export_timeout];
+    options.timeout = limits.into_iter().flatten().min().unwrap_or(Duration::MAX);
+    options
+}

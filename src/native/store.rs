@@ -1,0 +1,176 @@
+//! The spool of a running loom: what is offered to the destinations is written down first, and what an earlier process left
+//! is offered again.
+//!
+//! ```text
+//!  pipeline ──parcel──▶ Store ──append──▶ spool (disk)        destinations: "settled up to parcel n"
+//!                         │ numbers parcels                              │
+//!                         └──────────▶ destinations          Store ◀─────┘ acknowledges what n stands for
+//!  an earlier process's runs ──chunks──▶ Store ─┘
+//! ```
+//!
+//! Parcels from both sources go out in one row, so they have numbers of their own; the store remembers what each stands for.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use super::clock::system_unix_nanos;
+use super::entropy::system_u64;
+use super::spool_files::FolderFiles;
+use crate::deliver::{Dropped, Parcel};
+use crate::spool::{Recovered, RecoveryOptions, Spool, SpoolOptions, SpoolStatus, recover};
+
+/// Where records are written down before they are sent.
+///
+/// ```
+/// use spanloom::native::SpoolConfig;
+/// let spool = SpoolConfig::new("/var/lib/planner/spool").cap_bytes(64 << 20).durable(true);
+/// assert!(format!("{spool:?}").contains("planner"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolConfig {
+    folder: PathBuf,
+    cap_bytes: u64,
+    durable: bool,
+}
+
+impl SpoolConfig {
+    /// A spool in this folder, which is made where there is none. Programs can share it: each has files of its own.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), cap_bytes: 256 << 20, durable: false }
+    }
+
+    /// The most that may wait on the disk. What comes then waits in memory alone.
+    #[must_use]
+    pub const fn cap_bytes(mut self, bytes: u64) -> Self {
+        self.cap_bytes = bytes;
+        self
+    }
+
+    /// Everything is on the disk, past all caches, before it is offered to a destination; else within half a second.
+    #[must_use]
+    pub const fn durable(mut self, on: bool) -> Self {
+        self.durable = on;
+        self
+    }
+}
+
+/// What a parcel stands for.
+enum Origin {
+    /// Up to this record of our own spool.
+    Own(u64),
+    /// Up to this chunk of what an earlier process left.
+    Recovered(u64),
+}
+
+/// The spool of one loom.
+pub(super) struct Store {
+    spool: Option<Spool<FolderFiles>>,
+    durable: bool,
+    recovered: Option<Recovered<FolderFiles>>,
+    /// What of the report has been counted.
+    counted: [u64; 2],
+    given: VecDeque<(u64, Origin)>,
+    next: u64,
+}
+
+impl Store {
+    /// Opens the spool, and looks for what earlier processes left. Where the disk cannot be written it is tried again now and
+    /// then; the program goes on in memory.
+    pub(super) fn open(config: &SpoolConfig) -> Self {
+        let now = system_unix_nanos();
+        let options = SpoolOptions {
+            process: std::process::id(),
+            cap_bytes: config.cap_bytes,
+            ..SpoolOptions::new(system_u64())
+        };
+        let recovered = recover(files(&config.folder), RecoveryOptions::default(), now);
+        Self {
+            spool: Some(Spool::open(files(&config.folder), options, now)),
+            durable: config.durable,
+            recovered: Some(recovered),
+            counted: [0; 2],
+            given: VecDeque::new(),
+            next: 0,
+        }
+    }
+
+    /// Writes records down, where that can be done.
+    pub(super) fn keep(&mut self, records: Vec<u8>) -> Parcel {
+        let now = system_unix_nanos();
+        let appended = self.spool.as_mut().and_then(|spool| {
+            if self.durable { spool.append_durable(&records, now) } else { spool.append(&records, now) }.ok()
+        });
+        let parcel = Parcel::new(records);
+        match appended {
+            Some(appended) => parcel.in_spool(self.number(Origin::Own(appended.last))),
+            // The spool is full or in trouble: what it does not have is held in memory, as without a spool.
+            None => parcel,
+        }
+    }
+
+    /// Some of what earlier processes left; `None` where there is no more.
+    pub(super) fn next_found(&mut self) -> Option<Parcel> {
+        let chunk = self.recovered.as_mut()?.next_chunk()?;
+        let number = self.number(Origin::Recovered(chunk.number));
+        Some(Parcel::new(chunk.records).in_spool(number))
+    }
+
+    fn number(&mut self, origin: Origin) -> u64 {
+        self.next += 1;
+        self.given.push_back((self.next, origin));
+        self.next
+    }
+
+    /// All parcels up to this one are settled everywhere.
+    pub(super) fn settle(&mut self, number: u64) {
+        let (mut own, mut found) = (None, None);
+        while let Some((_, origin)) = self.given.pop_front_if(|(given, _)| *given <= number) {
+            match origin {
+                Origin::Own(sequence) => own = Some(sequence),
+                Origin::Recovered(chunk) => found = Some(chunk),
+            }
+        }
+        if let (Some(sequence), Some(spool)) = (own, &mut self.spool) {
+            spool.acknowledge(sequence, system_unix_nanos());
+        }
+        if let (Some(chunk), Some(recovered)) = (found, &mut self.recovered) {
+            recovered.acknowledge(chunk);
+        }
+    }
+
+    /// What was found to be lost since the last time.
+    pub(super) fn newly_lost(&mut self) -> Dropped {
+        let mut lost = Dropped::default();
+        let Some(recovered) = &self.recovered else { return lost };
+        for ((reason, total), counted) in recovered.report().dropped().into_iter().zip(&mut self.counted) {
+            lost.add(reason, total.saturating_sub(std::mem::replace(counted, total)));
+        }
+        lost
+    }
+
+    /// Does what time asks for.
+    pub(super) fn tick(&mut self) {
+        if let Some(spool) = &mut self.spool {
+            spool.tick(system_unix_nanos());
+        }
+    }
+
+    /// How it is.
+    pub(super) fn status(&self) -> Option<SpoolStatus> {
+        self.spool.as_ref().map(Spool::status)
+    }
+
+    /// Writes what there is and ends the spool. What is not settled is for the next start.
+    pub(super) fn close(&mut self) {
+        if let Some(spool) = self.spool.take() {
+            // What could not be written stays what it is: in memory, and pending in the last receipt.
+            let _ = spool.close(system_unix_nanos());
+        }
+        self.recovered = None;
+    }
+}
+
+fn files(folder: &Path) -> FolderFiles {
+    FolderFiles::new(folder)
+}
