@@ -458,6 +458,25 @@ fn a_batch_fits_the_queue() {
 }
 
 #[test]
+fn what_delivery_is_told() {
+    let delivery = |pairs| {
+        let config = read(pairs).0;
+        config.delivery(&config.exporters[0])
+    };
+    assert_eq!(delivery(&[]), crate::deliver::Options::default());
+    let options = delivery(&[
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "2048"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "7"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "9"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "0"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+    ]);
+    assert_eq!((options.queue_spans, options.batch_spans, options.linger.as_millis()), (2048, 7, 9));
+    assert_eq!(options.timeout, core::time::Duration::MAX);
+    assert_eq!(delivery(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")]).timeout.as_secs(), 30);
+}
+
+#[test]
 fn declarative_configuration_is_told_of() {
     let (config, warnings) = read(&[("OTEL_CONFIG_FILE", "/otel.yaml")]);
     assert_eq!(config, Config::default());
