@@ -342,6 +342,7 @@ fn read_exporter(
         }
     }
     let mut exporter = ExporterDraft::new(kind);
+    exporter.origin = values.first().map(|(_, entry)| Origin::Line(entry.line));
     for (rest, entry) in values {
         let [Step::Key(key), rest @ ..] = rest else {
             if rest.is_empty() {

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::exporter::{Exporting, OtlpExporting, Signal};
+use crate::deliver::Options;
 use crate::otlp::convention::Wording;
 use crate::record::Limits;
 use crate::redact::{OpenInferenceHide, RedactRules};
@@ -154,7 +155,7 @@ impl Propagator {
 pub struct Batch {
     /// How long a batch that is not full waits.
     pub schedule_delay: Duration,
-    /// How long one batch may take in all; `None` for ever.
+    /// How long one request may take, beside the exporter's own limit: the smaller counts. `None` for ever.
     pub export_timeout: Option<Duration>,
     /// How many spans wait at most; `None` for what delivery has by default.
     pub max_queue_size: Option<u64>,
@@ -465,6 +466,32 @@ impl Config {
             Signal::Traces => &self.exporters,
             Signal::Metrics => &self.metrics.exporters,
             Signal::Logs => &self.log_exporters,
+        }
+    }
+
+    /// How an exporter's destination is to be served.
+    ///
+    /// ```
+    /// use spanloom::Config;
+    /// let environment = |name: &str| (name == "OTEL_BSP_EXPORT_TIMEOUT").then(|| "2000".to_owned());
+    /// let (config, _) = Config::from_lookup(environment)?;
+    /// let options = config.delivery(&config.exporters[0]);
+    /// // The exporter's own limit is 10 seconds.
+    /// assert_eq!(options.timeout.as_secs(), 2);
+    /// assert_eq!(options.queue_spans, spanloom::deliver::Options::default().queue_spans);
+    /// # Ok::<(), spanloom::config::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn delivery(&self, exporting: &Exporting) -> Options {
+        let own = if let Exporting::Otlp(otlp) = exporting { otlp.timeout } else { None };
+        let timeouts = [own, self.batch.export_timeout];
+        let defaults = Options::default();
+        Options {
+            batch_spans: self.batch.max_export_batch_size,
+            linger: self.batch.schedule_delay,
+            queue_spans: self.batch.max_queue_size.unwrap_or(defaults.queue_spans),
+            timeout: timeouts.into_iter().flatten().min().unwrap_or(Duration::MAX),
+            ..defaults
         }
     }
 

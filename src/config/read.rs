@@ -120,6 +120,8 @@ pub(super) struct ExporterDraft {
     pub(super) path: Option<String>,
     pub(super) rotate_bytes: Option<u64>,
     pub(super) keep: u32,
+    /// Who wanted it; `None` for nobody.
+    pub(super) origin: Option<Origin>,
     /// Where each setting came from.
     pub(super) sources: Vec<(&'static str, Source)>,
 }
@@ -143,6 +145,7 @@ impl ExporterDraft {
             path: None,
             rotate_bytes: None,
             keep: 5,
+            origin: None,
             sources: Vec::new(),
         }
     }
@@ -287,6 +290,9 @@ pub(super) fn finish(
             let place = format!("{}[{}]", signal.key(), built.len());
             built.push(build(&mut draft, signal, &exporter)?);
             let config = &mut draft.config;
+            if let Some(origin) = exporter.origin {
+                config.origins.insert(place.clone(), origin);
+            }
             config.origins.extend(
                 exporter.sources.into_iter().map(|(key, source)| (format!("{place}.{key}"), source.origin)),
             );
@@ -406,6 +412,7 @@ fn selected(
         if chosen.len() == before {
             let mut one = ExporterDraft::new(kind);
             one.console = console.unwrap_or_default();
+            one.origin = Some(Origin::Variable(signal.selector().into()));
             chosen.push(one);
         }
     }

@@ -143,7 +143,8 @@ fn apply(
     draft.sampler.by_router = true;
     draft.sampler.name = values.get("sampling.type").map(Filled::source);
     draft.sampler.ratio = values.get("sampling.rate").map(Filled::source);
-    let exporter = exporter(draft, values, defaults, truth("exporter.insecure", defaults.insecure)?)?;
+    let mut exporter = exporter(draft, values, defaults, truth("exporter.insecure", defaults.insecure)?)?;
+    exporter.origin = Some(origin_of("exporter.type"));
     draft.config.origins.insert("exporters".into(), origin_of("exporter.type"));
     if let Some(traces) = draft.exporters.first_mut() {
         *traces = Some(vec![exporter]);

@@ -286,7 +286,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "batch.export_timeout",
         variables: &["OTEL_BSP_EXPORT_TIMEOUT"],
         system: OTEL,
-        meaning: "how long a batch may take in all; 0 for ever",
+        meaning: "how long one request may take, beside the exporter's `timeout`: the smaller counts; 0 for ever",
         set: |draft, given| {
             draft.config.batch.export_timeout = parse::limit(given.duration()?);
             Ok(())

@@ -115,9 +115,7 @@ fn every_variable_does_what_it_says() {
         let (config, warnings) = read(&[(name, good), with]);
         assert_eq!(warnings, [] as [String; 0], "{name}");
         let printed = config.to_string();
-        // Exporters show their own settings; which ones they are is said by the line itself.
-        let from = if name.ends_with("_EXPORTER") { line.contains("none") } else { true };
-        let wanted = if from { format!("{line}  # {name}") } else { (*line).into() };
+        let wanted = format!("{line}  # {name}");
         assert!(printed.lines().any(|found| found == wanted), "{name}: no line {wanted:?} in\n{printed}");
 
         assert_eq!(read(&[(name, "  ")]), (Config::default(), Vec::new()), "{name} is empty");
@@ -458,6 +456,25 @@ fn a_batch_fits_the_queue() {
 }
 
 #[test]
+fn what_delivery_is_told() {
+    let delivery = |pairs| {
+        let config = read(pairs).0;
+        config.delivery(&config.exporters[0])
+    };
+    assert_eq!(delivery(&[]), crate::deliver::Options::default());
+    let options = delivery(&[
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "2048"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "7"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "9"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "0"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+    ]);
+    assert_eq!((options.queue_spans, options.batch_spans, options.linger.as_millis()), (2048, 7, 9));
+    assert_eq!(options.timeout, core::time::Duration::MAX);
+    assert_eq!(delivery(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")]).timeout.as_secs(), 30);
+}
+
+#[test]
 fn declarative_configuration_is_told_of() {
     let (config, warnings) = read(&[("OTEL_CONFIG_FILE", "/otel.yaml")]);
     assert_eq!(config, Config::default());
@@ -640,7 +657,7 @@ unrelated: &x [1, *x ]
             "propagators = tracecontext  # line 7",
             "sampler.ratio = 0.25  # line 10",
             "batch.schedule_delay = 2000 ms  # line 11",
-            "exporters[0] = otlp",
+            "exporters[0] = otlp  # line 13",
             "exporters[0].endpoint = https://collector:4318/v1/traces  # line 14",
             "exporters[0].headers = authorization=***,x-tenant=***  # line 17",
             "exporters[0].timeout = 3000 ms  # line 18",
