@@ -132,5 +132,5 @@ pub struct Readme;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub use native::{
     Exporter, FileExporter, Ledger, Loom, LoomBuilder, MemoryExporter, Node, NodeBuilder, Outgoing, Receipt,
-    Span, Workflow, WorkflowBuilder,
+    SetupError, Span, Workflow, WorkflowBuilder,
 };

@@ -32,7 +32,9 @@ pub enum SetupError {
         why: std::io::Error,
     },
     /// The configuration asks for what this build has not.
-    #[error("{what} needs the cargo feature {feature:?} of spanloom: switch it on, or choose another exporter")]
+    #[error(
+        "{what} needs the cargo feature {feature:?} of spanloom: switch it on, or choose another exporter"
+    )]
     Feature {
         /// What was asked for.
         what: &'static str,
@@ -102,8 +104,8 @@ impl LoomBuilder {
             self = self.redact(rules.build());
         }
         if let Some(path) = &config.spool.path {
-            self = self
-                .spool(SpoolConfig::new(path).cap_bytes(config.spool.size).durable(config.spool.durable));
+            self =
+                self.spool(SpoolConfig::new(path).cap_bytes(config.spool.size).durable(config.spool.durable));
         }
         if config.log_level == LogLevel::None {
             self = self.on_notice(|_, _| ());
@@ -113,19 +115,24 @@ impl LoomBuilder {
         }
         for exporting in &config.exporters {
             self = match exporting {
-                // Without export ids and logs are made all the same.
-                Exporting::Otlp(_) if !config.export => self,
-                Exporting::Otlp(otlp) => self.otlp(otlp, &delivery(config, otlp.timeout))?,
-                Exporting::Console(ConsoleFormat::Tree) => self.exporter(Console::pretty()),
-                Exporting::Console(ConsoleFormat::Stdouttrace) => self.exporter(Console::json()),
-                Exporting::Console(ConsoleFormat::OtlpJson) => self.exporter(Console::otlp_json()),
+                Exporting::Otlp(otlp) => self.otlp(otlp, &config.delivery(exporting))?,
+                Exporting::Console(ConsoleFormat::Tree) => {
+                    self.exporter_with(Console::pretty(), config.delivery(exporting))
+                }
+                Exporting::Console(ConsoleFormat::Stdouttrace) => {
+                    self.exporter_with(Console::json(), config.delivery(exporting))
+                }
+                Exporting::Console(ConsoleFormat::OtlpJson) => {
+                    self.exporter_with(Console::otlp_json(), config.delivery(exporting))
+                }
                 Exporting::File(file) => {
                     let opened = FileExporter::append(&file.path)
                         .map_err(|why| SetupError::File { path: file.path.clone(), why })?;
-                    self.exporter(match file.rotate_bytes {
+                    let rotated = match file.rotate_bytes {
                         Some(bytes) => opened.rotate_at(bytes).keep(file.keep),
                         None => opened,
-                    })
+                    };
+                    self.exporter_with(rotated, config.delivery(exporting))
                 }
                 // A page of metrics: nothing for spans.
                 Exporting::Prometheus => self,
@@ -205,19 +212,4 @@ impl LoomBuilder {
     fn otlp_grpc_as(self, _: &OtlpExporting, _: &Options) -> Result<Self, SetupError> {
         Err(SetupError::Feature { what: "OTLP over gRPC", feature: "otlp-grpc" })
     }
-}
-
-/// How a destination is served, by the configuration.
-fn delivery(config: &Config, timeout: Option<Duration>) -> Options {
-    let mut options = Options {
-        linger: config.batch.schedule_delay,
-        batch_spans: config.batch.max_export_batch_size,
-        ..Options::default()
-    };
-    if let Some(spans) = config.batch.max_queue_size {
-        options.queue_spans = spans;
-    }
-    let limits = [timeout, config.batch.export_timeout];
-    options.timeout = limits.into_iter().flatten().min().unwrap_or(Duration::MAX);
-    options
 }

@@ -237,6 +237,7 @@ impl Core {
 #[derive(Default)]
 pub struct LoomBuilder {
     service: Option<String>,
+    scope_name: Option<String>,
     resource: Vec<(String, Value)>,
     time: TimeSource,
     ids: IdSource,
@@ -260,6 +261,13 @@ impl LoomBuilder {
     #[must_use]
     pub fn service(mut self, name: impl Into<String>) -> Self {
         self.service = Some(name.into());
+        self
+    }
+
+    /// The name of the tracer, the scope of all spans: `spanloom` unless told otherwise.
+    #[must_use]
+    pub fn scope_name(mut self, name: impl Into<String>) -> Self {
+        self.scope_name = Some(name.into());
         self
     }
 
@@ -436,10 +444,12 @@ impl LoomBuilder {
         }
         let sender = Arc::new(Sender {
             resource: Resource::new(attributes),
-            scope: Scope::new("spanloom", env!("CARGO_PKG_VERSION")),
+            scope: Scope::new(self.scope_name.as_deref().unwrap_or("spanloom"), env!("CARGO_PKG_VERSION")),
             wording: self.wording,
         });
-        let listener = self.listener.unwrap_or_else(|| Arc::new(say));
+        let listener = self
+            .listener
+            .unwrap_or_else(|| Arc::new(|destination: &str, notice: &Notice| say(destination, &notice.text)));
         let exporters = if self.disabled { Vec::new() } else { self.exporters };
         let outlets: Vec<_> = exporters
             .into_iter()
@@ -474,9 +484,9 @@ impl LoomBuilder {
 }
 
 /// Tells people on stderr.
-fn say(destination: &str, notice: &Notice) {
+pub(super) fn say(destination: &str, text: &str) {
     // A program without a stderr has nobody to be told.
-    let _ = writeln!(std::io::stderr(), "spanloom: {destination}: {}", notice.text);
+    let _ = writeln!(std::io::stderr(), "spanloom: {destination}: {text}");
 }
 
 impl std::fmt::Debug for LoomBuilder {

@@ -23,6 +23,7 @@ mod cycles;
 mod entropy;
 mod export;
 mod folder_store;
+mod from_config;
 mod here;
 mod ledger;
 mod loom;
@@ -43,6 +44,7 @@ pub use export::{ExporterError, Pem};
 #[cfg(feature = "otlp-grpc")]
 pub use export::{OtlpGrpc, OtlpGrpcBuilder};
 pub use folder_store::FolderStore;
+pub use from_config::SetupError;
 pub use ledger::{Ledger, Receipt};
 pub use loom::{Loom, LoomBuilder};
 pub use node::{Node, NodeBuilder, Span};

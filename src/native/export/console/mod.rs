@@ -15,6 +15,7 @@ use crate::deliver::{Answer, Reason};
 use crate::loom::{TextOptions, Weaver, WeaverOptions, Woven, tree_text};
 use crate::native::suppress::suppress;
 use crate::native::system_unix_nanos;
+use crate::otlp::DecodeError;
 
 /// Prints workflows as trees, or spans as JSON, to the standard output or elsewhere.
 ///
@@ -37,6 +38,7 @@ pub struct Console {
 enum Form {
     Pretty { weaver: Box<Weaver>, options: TextOptions },
     Json,
+    OtlpJson,
 }
 
 impl Console {
@@ -59,6 +61,18 @@ impl Console {
     #[must_use]
     pub fn json() -> Self {
         Self::new(Form::Json)
+    }
+
+    /// Prints each batch as one line of OTLP JSON, as the file exporter writes it.
+    ///
+    /// ```
+    /// use spanloom::native::Console;
+    /// let loom = spanloom::Loom::builder().exporter(Console::otlp_json()).build();
+    /// loom.workflow("answer").start().end();
+    /// ```
+    #[must_use]
+    pub fn otlp_json() -> Self {
+        Self::new(Form::OtlpJson)
     }
 
     fn new(form: Form) -> Self {
@@ -98,15 +112,28 @@ impl Console {
                 weaver.take_stream(outgoing.records, system_unix_nanos());
                 self.print_trees(false)
             }
-            Form::Json => {
-                let mut request = Vec::new();
-                outgoing.write_otlp(&mut request);
-                let text = stdouttrace::spans_to_json(&request)
-                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-                self.out.write_all(text.as_bytes())?;
-                self.out.flush()
-            }
+            Form::Json => self.print_json(outgoing, stdouttrace::spans_to_json),
+            Form::OtlpJson => self.print_json(outgoing, |request| {
+                let mut line = crate::otlp::json::traces_to_json(request)?;
+                line.push('\n');
+                Ok(line)
+            }),
         }
+    }
+
+    fn print_json(
+        &mut self,
+        outgoing: &Outgoing<'_>,
+        form: impl FnOnce(&[u8]) -> Result<String, DecodeError>,
+    ) -> io::Result<()> {
+        let mut request = Vec::new();
+        outgoing.write_otlp(&mut request);
+        if request.is_empty() {
+            return Ok(());
+        }
+        let text = form(&request).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
     }
 
     /// Prints the trees that are done; with `finish` all of them.
@@ -145,7 +172,11 @@ impl Drop for Console {
 
 impl fmt::Debug for Console {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let form = if matches!(self.form, Form::Json) { "json" } else { "pretty" };
+        let form = match self.form {
+            Form::Pretty { .. } => "pretty",
+            Form::Json => "json",
+            Form::OtlpJson => "otlp_json",
+        };
         f.debug_struct("Console").field("form", &form).finish_non_exhaustive()
     }
 }
