@@ -154,7 +154,7 @@ fn put_string(out: &mut String, text: &str) {
 }
 
 /// Appends bytes as base64 with padding (RFC 4648, the standard alphabet).
-fn put_base64(out: &mut String, bytes: &[u8]) {
+pub(crate) fn put_base64(out: &mut String, bytes: &[u8]) {
     const fn digit(six_bits: u8) -> char {
         (match six_bits & 63 {
             value @ 0..26 => b'A' + value,

@@ -27,17 +27,23 @@ mod here;
 mod ledger;
 mod loom;
 mod node;
+<<<<<<< HEAD
 mod outlet;
 mod pipeline;
+=======
+>>>>>>> 95e07bc (Spans go out over OTLP/HTTP: one request, one answer, bounded in time and bytes)
 mod suppress;
 mod workflow;
 
 pub use clock::system_unix_nanos;
+#[cfg(feature = "otlp-http")]
+pub use export::{Encoding, ExporterError, OtlpHttp, OtlpHttpBuilder, Pem};
 pub use export::{Exporter, FileExporter, MemoryExporter, Outgoing};
 pub use folder_store::FolderStore;
 pub use ledger::{Ledger, Receipt};
 pub use loom::{Loom, LoomBuilder};
 pub use node::{Node, NodeBuilder, Span};
+pub use suppress::{is_suppressed, suppress};
 
 pub use suppress::{is_suppressed, suppress};
 pub use workflow::{Workflow, WorkflowBuilder};

@@ -1,13 +1,29 @@
-//! Where records go: into memory for tests, into a file, or to an exporter of your own.
+//! Where records go: over the network, into a file, onto the screen, into memory for tests, or to an exporter of your own.
 
+#[cfg(feature = "otlp-http")]
+mod endpoint;
+#[cfg(feature = "otlp-http")]
+mod error;
 mod file;
+#[cfg(feature = "otlp-http")]
+mod gzip;
+#[cfg(feature = "otlp-http")]
+mod http;
 mod memory;
+#[cfg(feature = "otlp-http")]
+mod tls;
 
 use std::io;
 use std::time::Duration;
 
+#[cfg(feature = "otlp-http")]
+pub use error::ExporterError;
 pub use file::FileExporter;
+#[cfg(feature = "otlp-http")]
+pub use http::{Encoding, OtlpHttp, OtlpHttpBuilder};
 pub use memory::MemoryExporter;
+#[cfg(feature = "otlp-http")]
+pub use tls::Pem;
 
 use crate::deliver::Answer;
 use crate::otlp::convention::Wording;
@@ -55,9 +71,15 @@ impl<'a> Outgoing<'a> {
     #[must_use]
     pub fn to_otlp(&self) -> Vec<u8> {
         let mut request = Vec::new();
+        self.write_otlp(&mut request);
+        request
+    }
+
+    /// Appends what [`Self::to_otlp`] gives to a buffer.
+    pub fn write_otlp(&self, request: &mut Vec<u8>) {
         if self.wording.is_copy() {
-            encode_traces(self.resource, self.scope, self.spans(), &mut request);
-            return request;
+            encode_traces(self.resource, self.scope, self.spans(), request);
+            return;
         }
         let worded: Vec<Vec<u8>> = self
             .spans()
@@ -68,8 +90,7 @@ impl<'a> Outgoing<'a> {
                 message
             })
             .collect();
-        encode_traces(self.resource, self.scope, worded.iter().map(Vec::as_slice), &mut request);
-        request
+        encode_traces(self.resource, self.scope, worded.iter().map(Vec::as_slice), request);
     }
 }
 

@@ -1,0 +1,190 @@
+//! Which proxy stands between an exporter and its endpoint: decided once, when the exporter is made.
+//!
+//! The environment is read as other programs read it: `HTTPS_PROXY` or `HTTP_PROXY` by the endpoint's scheme, else `ALL_PROXY`,
+//! in capitals or not; `NO_PROXY` lists hosts, domains, addresses and networks that need none. What runs on this machine is
+//! never asked through a proxy of the environment.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ureq::Proxy;
+
+use crate::native::export::endpoint::Endpoint;
+use crate::native::export::error::ExporterError;
+
+/// What the user said about proxies.
+#[derive(Clone, Default)]
+pub(super) enum Proxying {
+    #[default]
+    Environment,
+    None,
+    Url(String),
+}
+
+impl Proxying {
+    pub(super) fn decide(
+        &self,
+        endpoint: &Endpoint,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Proxy>, ExporterError> {
+        match self {
+            Self::None => Ok(None),
+            Self::Url(url) => read(url, "OtlpHttpBuilder::proxy").map(Some),
+            Self::Environment => from_environment(endpoint, environment),
+        }
+    }
+}
+
+fn read(url: &str, key: &'static str) -> Result<Proxy, ExporterError> {
+    let bad = |fix| ExporterError::Proxy { key, fix };
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if scheme.is_some_and(|scheme| scheme != "http" && scheme != "https") {
+        return Err(bad("give one that starts with http:// or https://"));
+    }
+    Proxy::new(url.trim()).map_err(|_| bad("give an address such as http://proxy:3128"))
+}
+
+fn from_environment(
+    endpoint: &Endpoint,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Proxy>, ExporterError> {
+    if is_this_machine(endpoint.host()) {
+        return Ok(None);
+    }
+    let value = |key: &str| environment(key).filter(|value| !value.trim().is_empty());
+    let excepted = value("NO_PROXY").or_else(|| value("no_proxy")).unwrap_or_default();
+    if excepted.split(',').any(|entry| covers(entry.trim(), endpoint)) {
+        return Ok(None);
+    }
+    // A server that runs programs per request hands them a header named "Proxy" as HTTP_PROXY.
+    let is_cgi = environment("REQUEST_METHOD").is_some();
+    let keys: [&'static str; 4] = match (endpoint.is_https(), is_cgi) {
+        (true, _) => ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
+        (false, false) => ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
+        (false, true) => ["http_proxy", "http_proxy", "ALL_PROXY", "all_proxy"],
+    };
+    let found = keys.into_iter().find_map(|key| value(key).map(|url| (key, url)));
+    found.map(|(key, url)| read(&url, key)).transpose()
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// True when an entry of `NO_PROXY` means this endpoint.
+fn covers(entry: &str, endpoint: &Endpoint) -> bool {
+    let host = endpoint.host();
+    if entry == "*" {
+        return true;
+    }
+    if let Ok(address) = host.parse::<IpAddr>() {
+        let bare = entry.trim_start_matches('[').trim_end_matches(']');
+        let with_port = SocketAddr::new(address, endpoint.port());
+        return bare.parse() == Ok(address) || entry.parse() == Ok(with_port) || in_network(bare, address);
+    }
+    let domain = entry.trim_start_matches('*').trim_start_matches('.');
+    if domain.is_empty() {
+        return false;
+    }
+    is_host_and_port(entry, endpoint) || is_in_domain(host, domain)
+}
+
+fn is_in_domain(host: &str, domain: &str) -> bool {
+    let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
+    host.strip_suffix(&domain).is_some_and(|above| above.is_empty() || above.ends_with('.'))
+}
+
+fn is_host_and_port(entry: &str, endpoint: &Endpoint) -> bool {
+    entry.rsplit_once(':').is_some_and(|(host, port)| {
+        let host = host.trim_start_matches(['*', '.']);
+        port.parse() == Ok(endpoint.port()) && !host.is_empty() && is_in_domain(endpoint.host(), host)
+    })
+}
+
+/// True for an address in a network such as `10.0.0.0/8`.
+fn in_network(entry: &str, address: IpAddr) -> bool {
+    let Some((network, bits)) = entry.split_once('/') else { return false };
+    let (Ok(network), Ok(bits)) = (network.parse::<IpAddr>(), bits.parse::<u32>()) else { return false };
+    let (of_network, of_address, width) = match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => {
+            (network.to_bits().into(), address.to_bits().into(), 32)
+        }
+        (IpAddr::V6(network), IpAddr::V6(address)) => (network.to_bits(), address.to_bits(), 128),
+        _ => return false,
+    };
+    let differing: u128 = of_network ^ of_address;
+    bits <= width && differing.checked_shr(width - bits).unwrap_or(0) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(endpoint: &str, environment: &[(&str, &str)]) -> Result<Option<String>, String> {
+        let endpoint = Endpoint::read(endpoint, None).unwrap();
+        let lookup = |key: &str| {
+            environment.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned())
+        };
+        let proxy = Proxying::Environment.decide(&endpoint, lookup).map_err(|error| error.to_string())?;
+        Ok(proxy.map(|proxy| proxy.uri().to_string()))
+    }
+
+    #[test]
+    fn the_scheme_of_the_endpoint_chooses_the_variable() {
+        let all = [("HTTPS_PROXY", "http://s:1"), ("HTTP_PROXY", "http://p:2"), ("ALL_PROXY", "http://a:3")];
+        assert_eq!(chosen("https://collector", &all), Ok(Some("http://s:1/".into())));
+        assert_eq!(chosen("http://collector", &all), Ok(Some("http://p:2/".into())));
+        assert_eq!(chosen("http://collector", &all[2..]), Ok(Some("http://a:3/".into())));
+        assert_eq!(chosen("http://collector", &[("http_proxy", "p:2")]), Ok(Some("http://p:2/".into())));
+        assert_eq!(chosen("http://collector", &all[..1]), Ok(None));
+        assert_eq!(chosen("https://collector", &[("HTTPS_PROXY", " ")]), Ok(None));
+        let of_a_request = [("HTTP_PROXY", "http://evil"), ("REQUEST_METHOD", "GET")];
+        assert_eq!(chosen("http://collector", &of_a_request), Ok(None));
+    }
+
+    #[test]
+    fn this_machine_and_what_is_excepted_need_no_proxy() {
+        for host in ["localhost", "127.0.0.1", "127.9.9.9", "[::1]"] {
+            let endpoint = format!("https://{host}:4318");
+            assert_eq!(chosen(&endpoint, &[("HTTPS_PROXY", "http://s:1")]), Ok(None), "{host}");
+        }
+        for (excepted, endpoint, needs_one) in [
+            ("example.com", "https://example.com", false),
+            ("example.com", "https://otel.example.com", false),
+            (".example.com", "https://otel.example.com", false),
+            ("*.example.com", "https://otel.example.com", false),
+            ("EXAMPLE.com", "https://otel.Example.COM", false),
+            ("example.com", "https://badexample.com", true),
+            ("a, example.com ,b", "https://example.com", false),
+            ("example.com:4318", "https://example.com:4318", false),
+            ("example.com:4318", "https://example.com", true),
+            ("*", "https://example.com", false),
+            ("", "https://example.com", true),
+            (".", "https://example.com", true),
+            ("10.0.0.0/8", "https://10.200.1.1", false),
+            ("10.0.0.0/8", "https://11.0.0.1", true),
+            ("0.0.0.0/0", "https://11.0.0.1", false),
+            ("10.0.0.1/33", "https://10.0.0.1", true),
+            ("10.0.0.1", "https://10.0.0.1", false),
+            ("10.0.0.1:443", "https://10.0.0.1", false),
+            ("fd00::/8", "https://[fd00::1]", false),
+            ("fd00::1", "https://[fd00::1]", false),
+            ("fd00::2", "https://[fd00::1]", true),
+        ] {
+            let proxy = chosen(endpoint, &[("HTTPS_PROXY", "http://s:1"), ("NO_PROXY", excepted)]).unwrap();
+            assert_eq!(proxy.is_some(), needs_one, "{excepted:?} {endpoint}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_named_by_its_variable() {
+        for (value, fix) in [
+            ("socks5://u:secret@proxy", "give one that starts with http:// or https://"),
+            ("http://", "give an address such as http://proxy:3128"),
+            ("http://u:secret@", "give an address such as http://proxy:3128"),
+        ] {
+            let error = format!("the proxy of HTTPS_PROXY cannot be used: {fix}");
+            assert_eq!(chosen("https://collector", &[("HTTPS_PROXY", value)]), Err(error));
+        }
+    }
+}

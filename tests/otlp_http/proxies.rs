@@ -1,0 +1,91 @@
+//! Requests through proxies. What the environment says of them is tested next to the code that reads it.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use spanloom::deliver::{Answer, Reason};
+use spanloom::native::OtlpHttp;
+
+use crate::support::{Batch, OK, Receiver, assert_later, assert_refused, parse_head, read_head};
+
+/// A proxy that makes tunnels.
+fn tunnel() -> Receiver {
+    Receiver::start(|mut client, _, seen| {
+        let Some(head) = read_head(&mut client)? else { return Ok(()) };
+        let request = parse_head(&head);
+        seen.keep(&request);
+        let target = request.line.split(' ').nth(1).unwrap();
+        let mut server = TcpStream::connect(target)?;
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+        let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
+        on_a_thread(move || copy(&mut from_client, &mut to_server));
+        copy(&mut server, &mut client)
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a proxy copies both ways at once")]
+fn on_a_thread(run: impl FnOnce() -> io::Result<()> + Send + 'static) {
+    std::thread::spawn(run);
+}
+
+fn copy(from: &mut TcpStream, to: &mut TcpStream) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) | Err(_) => return to.shutdown(Shutdown::Both),
+            Ok(read) => to.write_all(&buffer[..read])?,
+        }
+    }
+}
+
+#[test]
+fn requests_go_through_the_proxy_that_was_given() {
+    let (receiver, proxy) = (Receiver::answering(OK), tunnel());
+    let batch = Batch::of(3);
+    let mut exporter = OtlpHttp::builder(receiver.endpoint())
+        .header("x-api-key", "for the receiver")
+        .proxy(format!("http://me:p%40ss@{}", proxy.address))
+        .build()
+        .unwrap();
+    assert_eq!(batch.send(&mut exporter), Answer::taken());
+    assert_eq!(batch.send(&mut exporter), Answer::taken());
+    let asked = proxy.only_request();
+    assert_eq!(asked.line, format!("CONNECT {} HTTP/1.1", receiver.address));
+    assert_eq!(asked.header("proxy-authorization"), Some("Basic bWU6cEBzcw=="));
+    assert_eq!(asked.header("x-api-key"), None);
+    let arrived = receiver.requests();
+    assert_eq!(arrived.len(), 2);
+    assert_eq!(arrived[0].body, batch.otlp());
+    assert_eq!(arrived[0].header("proxy-authorization"), None);
+    assert_eq!(arrived[0].header("x-api-key"), Some("for the receiver"));
+}
+
+#[test]
+fn a_proxy_that_does_not_let_us_through() {
+    let receiver = Receiver::answering(OK);
+    let through = |answer: &str| {
+        let proxy = Receiver::answering(format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n"));
+        let url = format!("http://me:secret@{}", proxy.address);
+        let mut exporter = OtlpHttp::builder(receiver.endpoint()).proxy(url).build().unwrap();
+        Batch::of(1).send(&mut exporter)
+    };
+    let answer = through("407 Proxy Authentication Required");
+    assert!(!assert_refused(&answer, Reason::Auth).contains("secret"), "{answer:?}");
+    let answer = through("502 Bad Gateway");
+    assert!(!assert_later(&answer).contains("secret"), "{answer:?}");
+    let gone = Receiver::answering("").address;
+    let mut exporter =
+        OtlpHttp::builder(receiver.endpoint()).proxy(format!("http://{gone}")).build().unwrap();
+    assert_later(&Batch::of(1).send(&mut exporter));
+    assert!(receiver.requests().is_empty());
+}
+
+#[test]
+fn a_proxy_of_another_kind_is_refused() {
+    let error =
+        OtlpHttp::builder("http://localhost:4318").proxy("socks5://me:secret@proxy").build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the proxy of OtlpHttpBuilder::proxy cannot be used: give one that starts with http:// or https://"
+    );
+}
