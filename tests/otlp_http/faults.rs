@@ -1,7 +1,7 @@
 //! Receivers that do not answer as they should. The names are those of the fault matrix.
 
 use std::io::{self, Read as _, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use spanloom::deliver::{Answer, Reason};
 use spanloom::native::OtlpHttp;
 
 use crate::support::{
-    Batch, OK, PATIENCE, Receiver, assert_later, assert_refused, read_head, read_request, reset,
+    Batch, OK, PATIENCE, Receiver, assert_later, assert_refused, closed_port, read_head, read_request, reset,
 };
 
 fn exporter(receiver: &Receiver) -> OtlpHttp {
@@ -22,7 +22,7 @@ const SOON: Duration = Duration::from_millis(300);
 
 #[test]
 fn f01_nobody_listens() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, address) = closed_port();
     let mut exporter = OtlpHttp::builder(format!("http://{address}")).build().unwrap();
     let answer = Batch::of(1).send(&mut exporter);
     assert!(assert_later(&answer).starts_with(&format!("http://{address}/v1/traces: ")), "{answer:?}");
@@ -45,10 +45,8 @@ fn f02_f04_a_receiver_that_says_nothing_costs_no_more_than_the_time_there_is() {
 #[test]
 fn f02_a_host_that_swallows_connections() {
     // A listener whose queue of connections is full takes no more of them, and says nothing.
-    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let (listener, address) = closed_port();
     listener.listen(1).unwrap();
-    let address = listener.local_addr().unwrap().as_socket().unwrap();
     let mut held = Vec::new();
     while let Ok(stream) = TcpStream::connect_timeout(&address, SOON) {
         held.push(stream);
@@ -217,7 +215,6 @@ fn f11_an_answer_that_trickles_ends_in_time() {
     assert_later(&Batch::of(1).send_within(&mut exporter(&receiver), SOON));
 }
 
-#[expect(clippy::disallowed_methods, reason = "a slow receiver")]
 fn pause() {
     std::thread::sleep(Duration::from_millis(10));
 }

@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use spanloom::deliver::{Answer, Reason};
 use spanloom::native::OtlpHttp;
 
-use crate::support::{Batch, OK, Receiver, assert_later, assert_refused, parse_head, read_head};
+use crate::support::{Batch, OK, Receiver, assert_later, assert_refused, closed_port, parse_head, read_head};
 
 /// A proxy that makes tunnels.
 fn tunnel() -> Receiver {
@@ -73,7 +73,7 @@ fn a_proxy_that_does_not_let_us_through() {
     assert!(!assert_refused(&answer, Reason::Auth).contains("secret"), "{answer:?}");
     let answer = through("502 Bad Gateway");
     assert!(!assert_later(&answer).contains("secret"), "{answer:?}");
-    let gone = Receiver::answering("").address;
+    let (_held, gone) = closed_port();
     let mut exporter =
         OtlpHttp::builder(receiver.endpoint()).proxy(format!("http://{gone}")).build().unwrap();
     assert_later(&Batch::of(1).send(&mut exporter));

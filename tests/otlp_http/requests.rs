@@ -7,7 +7,7 @@ use spanloom::native::{Encoding, OtlpHttp};
 use spanloom::otlp::decode_traces;
 use spanloom::otlp::json::traces_from_json;
 
-use crate::support::{Batch, OK, Receiver};
+use crate::support::{Batch, OK, Receiver, closed_port};
 
 fn unpacked(packed: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -96,8 +96,7 @@ fn one_connection_serves_many_requests() {
 
 #[test]
 fn secrets_are_told_by_nobody() {
-    // A port that was free a moment ago: nobody answers there.
-    let address = Receiver::answering(OK).address;
+    let (_held, address) = closed_port();
     let builder =
         OtlpHttp::builder(format!("http://me:secret@{address}/?key=secret")).header("x-api-key", "secret");
     assert!(!format!("{builder:?}").contains("secret"));

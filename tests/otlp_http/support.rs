@@ -154,6 +154,14 @@ pub fn reset(stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
+/// A port where nobody listens, and nobody else can while the socket is kept.
+pub fn closed_port() -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
+}
+
 /// Some spans to send.
 pub struct Batch {
     pub records: Vec<u8>,

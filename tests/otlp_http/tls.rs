@@ -50,13 +50,15 @@ impl Authority {
 /// A receiver with TLS; with `clients` it asks for certificates by that authority.
 fn receiver(signed: &Signed, clients: Option<&Authority>) -> Receiver {
     let provider = Arc::new(ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+    let config =
+        ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
     let config = match clients {
         None => config.with_no_client_auth(),
         Some(authority) => {
             let mut roots = RootCertStore::empty();
             roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
             config.with_client_cert_verifier(verifier)
         }
     };
@@ -135,15 +137,14 @@ fn f13_who_is_not_trusted_gets_nothing() {
     assert!(text.contains("collector.example"), "{text}");
     for trusted in [Some(&other), None] {
         let text = refusal(&good, trusted);
-        assert!(text.contains("UnknownIssuer"), "{text}");
+        assert!(text.contains("invalid peer certificate"), "{text}");
     }
 }
 
 #[test]
 fn f13_a_receiver_without_tls_is_not_spoken_to_in_plain_text() {
     let plain = Receiver::answering(OK);
-    let mut exporter =
-        OtlpHttp::builder(endpoint(&plain)).header("authorization", "secret").build().unwrap();
+    let mut exporter = OtlpHttp::builder(endpoint(&plain)).header("authorization", "secret").build().unwrap();
     // It waits for a head that never comes, or closes: in no case was a request seen.
     let answer = Batch::of(1).send_within(&mut exporter, std::time::Duration::from_secs(1));
     assert!(!matches!(answer, Answer::Taken { .. } | Answer::Partly { .. }), "{answer:?}");
