@@ -36,9 +36,9 @@ mod suppress;
 mod workflow;
 
 pub use clock::system_unix_nanos;
+pub use export::{Console, Exporter, FileExporter, MemoryExporter, Outgoing};
 #[cfg(feature = "otlp-http")]
 pub use export::{Encoding, ExporterError, OtlpHttp, OtlpHttpBuilder, Pem};
-pub use export::{Exporter, FileExporter, MemoryExporter, Outgoing};
 pub use folder_store::FolderStore;
 pub use ledger::{Ledger, Receipt};
 pub use loom::{Loom, LoomBuilder};

@@ -1,5 +1,6 @@
 //! Where records go: over the network, into a file, onto the screen, into memory for tests, or to an exporter of your own.
 
+mod console;
 #[cfg(feature = "otlp-http")]
 mod endpoint;
 #[cfg(feature = "otlp-http")]
@@ -16,6 +17,7 @@ mod tls;
 use std::io;
 use std::time::Duration;
 
+pub use console::Console;
 #[cfg(feature = "otlp-http")]
 pub use error::ExporterError;
 pub use file::FileExporter;

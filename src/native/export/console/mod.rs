@@ -1,0 +1,151 @@
+//! Workflows on the screen.
+//!
+//! Pretty: records are held until their workflow is closed and all its nodes have ended; then its tree is printed. Spans
+//! outside any workflow are printed when nothing more came of their trace for some seconds, and whatever is left when the
+//! exporter goes. JSON: one object for each span at once, in the shape of Go's `stdouttrace`, which the semantic router
+//! prints.
+
+mod stdouttrace;
+
+use std::fmt;
+use std::io::{self, Write};
+
+use super::{Exporter, Outgoing};
+use crate::deliver::{Answer, Reason};
+use crate::loom::{TextOptions, Weaver, WeaverOptions, Woven, tree_text};
+use crate::native::suppress::suppress;
+use crate::native::system_unix_nanos;
+
+/// Prints workflows as trees, or spans as JSON, to the standard output or elsewhere.
+///
+/// ```
+/// use spanloom::Loom;
+/// use spanloom::native::Console;
+/// let loom = Loom::builder().exporter(Console::pretty()).build();
+/// let run = loom.workflow("answer").start();
+/// run.node("planner").kind("llm").start().end();
+/// run.end();
+/// loom.flush();
+/// // answer  workflow  47.1µs
+/// // └─ planner  llm  12.8µs
+/// ```
+pub struct Console {
+    form: Form,
+    out: Box<dyn Write + Send>,
+}
+
+enum Form {
+    Pretty { weaver: Box<Weaver>, options: TextOptions },
+    Json,
+}
+
+impl Console {
+    /// Prints the tree of each workflow when it has ended. Nothing in it moves the cursor of a terminal.
+    #[must_use]
+    pub fn pretty() -> Self {
+        let weaver = Box::new(Weaver::new(WeaverOptions::default()));
+        Self::new(Form::Pretty { weaver, options: TextOptions::default() })
+    }
+
+    /// Prints each span as JSON, indented, as the semantic router does with its exporter `stdout`.
+    ///
+    /// ```
+    /// use spanloom::Loom;
+    /// use spanloom::native::Console;
+    /// let loom = Loom::builder().exporter(Console::json()).build();
+    /// loom.workflow("answer").start().end();
+    /// loom.flush();
+    /// ```
+    #[must_use]
+    pub fn json() -> Self {
+        Self::new(Form::Json)
+    }
+
+    fn new(form: Form) -> Self {
+        Self { form, out: Box::new(io::stdout()) }
+    }
+
+    /// Prints to this instead of the standard output.
+    ///
+    /// ```
+    /// use spanloom::native::Console;
+    /// let console = Console::pretty().to(std::io::stderr());
+    /// ```
+    #[must_use]
+    pub fn to(mut self, out: impl Write + Send + 'static) -> Self {
+        self.out = Box::new(out);
+        self
+    }
+
+    /// What the pictures of trees show.
+    ///
+    /// ```
+    /// use spanloom::loom::TextOptions;
+    /// use spanloom::native::Console;
+    /// let console = Console::pretty().showing(TextOptions { nodes: 100, ..TextOptions::default() });
+    /// ```
+    #[must_use]
+    pub const fn showing(mut self, shown: TextOptions) -> Self {
+        if let Form::Pretty { options, .. } = &mut self.form {
+            *options = shown;
+        }
+        self
+    }
+
+    fn print(&mut self, outgoing: &Outgoing<'_>) -> io::Result<()> {
+        match &mut self.form {
+            Form::Pretty { weaver, .. } => {
+                weaver.take_stream(outgoing.records, system_unix_nanos());
+                self.print_trees(false)
+            }
+            Form::Json => {
+                let mut request = Vec::new();
+                outgoing.write_otlp(&mut request);
+                let text = stdouttrace::spans_to_json(&request)
+                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                self.out.write_all(text.as_bytes())?;
+                self.out.flush()
+            }
+        }
+    }
+
+    /// Prints the trees that are done; with `finish` all of them.
+    fn print_trees(&mut self, finish: bool) -> io::Result<()> {
+        let Form::Pretty { weaver, options } = &mut self.form else { return Ok(()) };
+        let now = system_unix_nanos();
+        let trees: Vec<Woven> =
+            if finish { weaver.finish(now).collect() } else { weaver.poll(now).collect() };
+        for woven in &trees {
+            self.out.write_all(tree_text(woven, options).as_bytes())?;
+        }
+        if trees.is_empty() { Ok(()) } else { self.out.flush() }
+    }
+}
+
+impl Exporter for Console {
+    fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
+        match suppress(|| self.print(outgoing)) {
+            Ok(()) => Answer::taken(),
+            // A screen that is gone does not come back.
+            Err(error) => Answer::Refused { reason: Reason::NonRetryable, why: format!("console: {error}") },
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        suppress(|| self.print_trees(false))
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        // Nobody is left to be told that it failed.
+        let _ = suppress(|| self.print_trees(true));
+    }
+}
+
+impl fmt::Debug for Console {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = if matches!(self.form, Form::Json) { "json" } else { "pretty" };
+        f.debug_struct("Console").field("form", &form).finish_non_exhaustive()
+    }
+}
