@@ -1,7 +1,7 @@
 //! Where spans are sent to: addresses and headers, checked before anything is sent.
 
-use ureq::http::uri::{Authority, Parts, PathAndQuery, Scheme};
-use ureq::http::{HeaderName, HeaderValue, Uri};
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
+use http::{HeaderName, HeaderValue, Uri};
 
 use super::error::ExporterError;
 use crate::json::put_base64;

@@ -1,4 +1,4 @@
-//! What a request came to, in the words of delivery.
+//! What a request without a whole answer came to, in the words of delivery. Whole answers are judged there.
 
 use std::fmt::Display;
 use std::io;
@@ -46,22 +46,18 @@ pub(super) fn of_error(error: &Error, endpoint: &str) -> Answer {
 pub(super) fn of_broken_answer(status: StatusCode, error: Error, endpoint: &str) -> Answer {
     match error {
         // The status says that the spans are there; to wait for the rest longer would only send them again.
-        Error::Timeout(_) if status.is_success() => Answer::Taken {
-            warning: format!(
-                "{endpoint}: bad_response: its answer began with {status} and did not end in time"
-            ),
-        },
+        Error::Timeout(_) if status.is_success() => unclear(status, "did not end in time", endpoint),
         error => of_error(&error, endpoint),
     }
 }
 
 /// An answer was longer than is read.
 pub(super) fn too_long(status: StatusCode, endpoint: &str) -> Answer {
-    bad_response(status, "was longer than 64 KiB", endpoint)
+    unclear(status, "was longer than 64 KiB", endpoint)
 }
 
-fn bad_response(status: StatusCode, what: &str, endpoint: &str) -> Answer {
-    Answer::Taken { warning: format!("{endpoint}: bad_response: its answer began with {status} and {what}") }
+fn unclear(status: StatusCode, what: &str, endpoint: &str) -> Answer {
+    Answer::Unclear { why: format!("{endpoint}: its answer began with {status} and {what}") }
 }
 
 fn tls_error(error: &io::Error) -> Option<&TlsError> {
@@ -80,46 +76,5 @@ fn of_tls_error(error: &TlsError, endpoint: &str) -> Answer {
             | AlertDescription::BadRecordMac,
         ) => Answer::later(format!("{endpoint}: TLS: {error}")),
         _ => Answer::Refused { reason: Reason::Auth, why: format!("{endpoint}: TLS: {error}") },
-    }
-}
-
-/// Stands in for what delivery knows of HTTP.
-pub(super) struct HttpResponse<'a> {
-    pub(super) status: u16,
-    pub(super) retry_after: Option<&'a str>,
-    pub(super) date: Option<&'a str>,
-    pub(super) content_type: &'a str,
-    pub(super) body: &'a [u8],
-}
-
-pub(super) fn of_http(response: &HttpResponse<'_>, _unix_now: u64) -> Answer {
-    use crate::otlp::{ExportResponse, Signal};
-    let why = format!("HTTP {}", response.status);
-    let _ = response.date;
-    match response.status {
-        200..300 => {
-            let read = if response.content_type.starts_with("application/json") {
-                ExportResponse::from_json(Signal::Traces, response.body).map_err(|error| error.to_string())
-            } else {
-                ExportResponse::decode(response.body).map_err(|error| error.to_string())
-            };
-            match read {
-                Ok(read) if read.rejected > 0 => {
-                    Answer::Partly { rejected: read.rejected, message: read.message }
-                }
-                Ok(read) => Answer::Taken { warning: read.message },
-                Err(error) => Answer::Taken { warning: format!("bad_response: {error}") },
-            }
-        }
-        429 | 502 | 503 | 504 => Answer::Later {
-            after: response
-                .retry_after
-                .and_then(|text| text.parse().ok())
-                .map(std::time::Duration::from_secs),
-            why,
-        },
-        413 => Answer::TooLarge { why },
-        401 | 403 | 407 => Answer::Refused { reason: Reason::Auth, why },
-        _ => Answer::Refused { reason: Reason::NonRetryable, why },
     }
 }

@@ -33,7 +33,7 @@ use super::error::ExporterError;
 use super::gzip::Gzip;
 use super::tls::{Pem, Tls, TlsOptions};
 use super::{Exporter, Outgoing};
-use crate::deliver::Answer;
+use crate::deliver::{Answer, HttpResponse, answer_of_http};
 use crate::native::suppress::suppress;
 use crate::native::system_unix_nanos;
 
@@ -193,15 +193,15 @@ impl OtlpHttp {
                 .read_to_end(&mut unpacked);
             self.answer = unpacked;
         }
-        answer::of_http(
-            &answer::HttpResponse {
+        answer_of_http(
+            &HttpResponse {
                 status: head.status.as_u16(),
                 retry_after: text(RETRY_AFTER),
                 date: text(DATE),
-                content_type: text(CONTENT_TYPE).unwrap_or_default(),
+                content_type: text(CONTENT_TYPE),
                 body: &self.answer,
             },
-            system_unix_nanos() / 1_000_000_000,
+            system_unix_nanos(),
         )
     }
 
