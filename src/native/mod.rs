@@ -38,7 +38,11 @@ mod workflow;
 pub use clock::system_unix_nanos;
 pub use export::{Console, Exporter, FileExporter, MemoryExporter, Outgoing};
 #[cfg(feature = "otlp-http")]
-pub use export::{Encoding, ExporterError, OtlpHttp, OtlpHttpBuilder, Pem};
+pub use export::{Encoding, OtlpHttp, OtlpHttpBuilder};
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+pub use export::{ExporterError, Pem};
+#[cfg(feature = "otlp-grpc")]
+pub use export::{OtlpGrpc, OtlpGrpcBuilder};
 pub use folder_store::FolderStore;
 pub use ledger::{Ledger, Receipt};
 pub use loom::{Loom, LoomBuilder};

@@ -7,7 +7,8 @@ use thiserror::Error;
 
 /// Why an exporter could not be made. Neither secrets nor the values of headers stand in it.
 ///
-/// ```
+#[cfg_attr(feature = "otlp-http", doc = "```")]
+#[cfg_attr(not(feature = "otlp-http"), doc = "```ignore")]
 /// use spanloom::native::{ExporterError, OtlpHttp};
 /// let error = OtlpHttp::builder("ftp://user:secret@collector").build().unwrap_err();
 /// assert!(matches!(error, ExporterError::Endpoint { .. }));

@@ -1,30 +1,34 @@
 //! Where records go: over the network, into a file, onto the screen, into memory for tests, or to an exporter of your own.
 
 mod console;
-#[cfg(feature = "otlp-http")]
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod endpoint;
-#[cfg(feature = "otlp-http")]
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod error;
 mod file;
+#[cfg(feature = "otlp-grpc")]
+mod grpc;
 #[cfg(feature = "otlp-http")]
 mod gzip;
 #[cfg(feature = "otlp-http")]
 mod http;
 mod memory;
-#[cfg(feature = "otlp-http")]
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod tls;
 
 use std::io;
 use std::time::Duration;
 
 pub use console::Console;
-#[cfg(feature = "otlp-http")]
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub use error::ExporterError;
 pub use file::FileExporter;
+#[cfg(feature = "otlp-grpc")]
+pub use grpc::{OtlpGrpc, OtlpGrpcBuilder};
 #[cfg(feature = "otlp-http")]
 pub use http::{Encoding, OtlpHttp, OtlpHttpBuilder};
 pub use memory::MemoryExporter;
-#[cfg(feature = "otlp-http")]
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub use tls::Pem;
 
 use crate::deliver::Answer;

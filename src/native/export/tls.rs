@@ -5,12 +5,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, ClientConfig, Error as TlsError, RootCertStore};
 
 use super::error::ExporterError;
+use crate::deliver::{Answer, Reason};
 
 /// Certificates or a key as PEM text: the path of a file that has it, or the text itself.
 ///
@@ -66,18 +67,12 @@ pub(super) struct TlsOptions {
     pub(super) identity: Option<(Pem, Pem)>,
 }
 
-/// The same, read and checked.
+/// The same, read and checked, as PEM.
 pub(super) struct Tls {
-    pub(super) provider: Arc<CryptoProvider>,
     /// `None`: Mozilla's list, which is compiled in.
-    pub(super) trusted: Option<Vec<CertificateDer<'static>>>,
-    pub(super) identity: Option<Identity>,
-}
-
-/// Who we are.
-pub(super) struct Identity {
-    pub(super) chain: Vec<CertificateDer<'static>>,
-    pub(super) key_pem: Vec<u8>,
+    pub(super) trusted: Option<Vec<u8>>,
+    /// Our certificates, and the key of the first one.
+    pub(super) identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 const TRUSTED: &str = "certificates to trust";
@@ -86,23 +81,26 @@ const KEY: &str = "client key";
 
 impl TlsOptions {
     pub(super) fn read(self) -> Result<Tls, ExporterError> {
-        let provider = Arc::new(ring::default_provider());
         let mut roots = RootCertStore::empty();
-        let trusted = self.trusted.map(|pem| certificates(&pem.read(TRUSTED)?, TRUSTED)).transpose()?;
-        for certificate in trusted.iter().flatten() {
-            roots.add(certificate.clone()).map_err(|error| bad(TRUSTED, &error))?;
+        let trusted = self.trusted.map(|pem| pem.read(TRUSTED)).transpose()?;
+        if let Some(pem) = &trusted {
+            for certificate in certificates(pem, TRUSTED)? {
+                roots.add(certificate).map_err(|error| bad(TRUSTED, &error))?;
+            }
         }
-        let Some((chain, key)) = self.identity else { return Ok(Tls { provider, trusted, identity: None }) };
-        let chain = certificates(&chain.read(CHAIN)?, CHAIN)?;
-        let key_pem = key.read(KEY)?;
-        let key = PrivateKeyDer::from_pem_slice(&key_pem)
+        let Some((chain, key)) = self.identity else { return Ok(Tls { trusted, identity: None }) };
+        let (chain, key) = (chain.read(CHAIN)?, key.read(KEY)?);
+        let checked = PrivateKeyDer::from_pem_slice(&key)
             .map_err(|error| bad(KEY, &format!("there is no unencrypted PEM key in it ({error})")))?;
+        let certificates = certificates(&chain, CHAIN)?;
         // Tells whether the key is of a kind that is understood, and whether it is the certificate's.
-        ClientConfig::builder_with_provider(Arc::clone(&provider))
+        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .and_then(|config| config.with_root_certificates(roots).with_client_auth_cert(chain.clone(), key))
+            .and_then(|config| {
+                config.with_root_certificates(roots).with_client_auth_cert(certificates, checked)
+            })
             .map_err(|error| bad(CHAIN, &format!("it does not go with the key ({error})")))?;
-        Ok(Tls { provider, trusted, identity: Some(Identity { chain, key_pem }) })
+        Ok(Tls { trusted, identity: Some((chain, key)) })
     }
 }
 
@@ -117,6 +115,22 @@ fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'st
 
 fn bad(what: &'static str, problem: &dyn fmt::Display) -> ExporterError {
     ExporterError::Tls { what, problem: problem.to_string() }
+}
+
+/// A receiver that is not who it should be, or that does not want us, is not asked again: time mends no certificate.
+pub(super) fn answer_of(error: &TlsError, endpoint: &str) -> Answer {
+    let why = format!("{endpoint}: TLS: {error}");
+    match error {
+        // Bytes that the network damaged, or a receiver that gave up in the middle.
+        TlsError::DecryptError
+        | TlsError::AlertReceived(
+            AlertDescription::CloseNotify
+            | AlertDescription::UserCanceled
+            | AlertDescription::InternalError
+            | AlertDescription::BadRecordMac,
+        ) => Answer::later(why),
+        _ => Answer::Refused { reason: Reason::Auth, why },
+    }
 }
 
 #[cfg(test)]
@@ -140,8 +154,10 @@ mod tests {
             identity: Some((Pem::text(chain), Pem::text(key))),
         };
         let tls = options.read().unwrap();
-        assert_eq!(tls.trusted.map(|trusted| trusted.len()), Some(2));
-        assert_eq!(tls.identity.map(|identity| identity.chain.len()), Some(1));
+        assert!(tls.trusted.is_some() && tls.identity.is_some());
+        assert!(
+            TlsOptions::default().read().is_ok_and(|tls| tls.trusted.is_none() && tls.identity.is_none())
+        );
     }
 
     #[test]

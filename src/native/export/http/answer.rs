@@ -3,11 +3,12 @@
 use std::fmt::Display;
 use std::io;
 
-use rustls::{AlertDescription, Error as TlsError};
+use rustls::Error as TlsError;
 use ureq::http::StatusCode;
 use ureq::{Error, Timeout};
 
 use crate::deliver::{Answer, Reason};
+use crate::native::export::tls;
 
 pub(super) fn not_encoded(error: &dyn Display) -> Answer {
     Answer::Refused { reason: Reason::EncodeError, why: error.to_string() }
@@ -25,10 +26,10 @@ pub(super) fn of_error(error: &Error, endpoint: &str) -> Answer {
         }),
         Error::HostNotFound => later(&"its name is not known"),
         Error::Io(error) => match tls_error(error) {
-            Some(error) => of_tls_error(error, endpoint),
+            Some(error) => tls::answer_of(error, endpoint),
             None => later(error),
         },
-        Error::Rustls(error) => of_tls_error(error, endpoint),
+        Error::Rustls(error) => tls::answer_of(error, endpoint),
         Error::Tls(_) | Error::TlsRequired | Error::Pem(_) => refused(Reason::Auth, error),
         // The text is the library's own around the proxy's status.
         Error::ConnectProxyFailed(text) if text.contains("407") => refused(Reason::Auth, error),
@@ -62,19 +63,4 @@ fn unclear(status: StatusCode, what: &str, endpoint: &str) -> Answer {
 
 fn tls_error(error: &io::Error) -> Option<&TlsError> {
     error.get_ref()?.downcast_ref()
-}
-
-/// A receiver that is not who it should be, or that does not want us, is not asked again: time mends no certificate.
-fn of_tls_error(error: &TlsError, endpoint: &str) -> Answer {
-    match error {
-        // Bytes that the network damaged, or a receiver that gave up in the middle.
-        TlsError::DecryptError
-        | TlsError::AlertReceived(
-            AlertDescription::CloseNotify
-            | AlertDescription::UserCanceled
-            | AlertDescription::InternalError
-            | AlertDescription::BadRecordMac,
-        ) => Answer::later(format!("{endpoint}: TLS: {error}")),
-        _ => Answer::Refused { reason: Reason::Auth, why: format!("{endpoint}: TLS: {error}") },
-    }
 }

@@ -18,6 +18,7 @@ mod proxy;
 
 use std::fmt;
 use std::io::Read as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::Agent;
@@ -25,7 +26,7 @@ use ureq::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue,
     RETRY_AFTER, USER_AGENT,
 };
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
 use self::proxy::Proxying;
 use super::endpoint::{self, Endpoint};
@@ -388,23 +389,27 @@ impl fmt::Debug for OtlpHttpBuilder {
 }
 
 fn tls_config(tls: &Tls) -> Result<TlsConfig, ExporterError> {
-    let owned =
-        |certificate: &rustls::pki_types::CertificateDer<'_>| Certificate::from_der(certificate).to_owned();
+    let unusable = |error: ureq::Error| ExporterError::Setup { problem: error.to_string() };
+    let certificates = |pem: &[u8]| -> Result<Vec<Certificate<'static>>, ureq::Error> {
+        let items = parse_pem(pem).filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        });
+        items.collect()
+    };
     let roots = match &tls.trusted {
-        Some(trusted) => trusted.iter().map(owned).collect::<Vec<_>>().into(),
+        Some(trusted) => certificates(trusted).map_err(unusable)?.into(),
         None => RootCerts::WebPki,
     };
-    let identity = tls.identity.as_ref().map(|identity| {
-        let chain: Vec<_> = identity.chain.iter().map(owned).collect();
-        let key = PrivateKey::from_pem(&identity.key_pem)?;
-        Ok::<_, ureq::Error>(ClientCert::new_with_certs(&chain, key))
+    let identity = tls.identity.as_ref().map(|(chain, key)| {
+        Ok(ClientCert::new_with_certs(&certificates(chain)?, PrivateKey::from_pem(key)?))
     });
-    let identity =
-        identity.transpose().map_err(|error| ExporterError::Setup { problem: error.to_string() })?;
     Ok(TlsConfig::builder()
         .root_certs(roots)
-        .client_cert(identity)
-        .unversioned_rustls_crypto_provider(tls.provider.clone())
+        .client_cert(identity.transpose().map_err(unusable)?)
+        // Whatever other provider the program has installed: what was checked is what is used.
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build())
 }
 

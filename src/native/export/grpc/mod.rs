@@ -1,0 +1,301 @@
+//! Spans over OTLP/gRPC.
+//!
+//! As over HTTP, one call of `export` is one request and its answer; tonic and a small runtime of the exporter's own speak
+//! HTTP/2. The request is not built from messages: its bytes are written as for OTLP/HTTP, and a codec passes bytes
+//! through. The runtime turns only while a request is under way, on the thread that calls `export`. After a request that
+//! found no answer in time the connection is given up: what is stuck on it would be stuck again.
+//!
+//! Proxies are not supported here.
+
+mod answer;
+mod codec;
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Uri;
+use http::header::{AUTHORIZATION, HeaderMap};
+use http::uri::PathAndQuery;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tonic::client::Grpc;
+use tonic::codec::CompressionEncoding;
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as Peer, Identity};
+use tonic::{Request, Status};
+
+use self::codec::RawCodec;
+use super::endpoint::{self, Endpoint};
+use super::error::ExporterError;
+use super::tls::{Pem, TlsOptions};
+use super::{Exporter, Outgoing};
+use crate::deliver::Answer;
+use crate::native::suppress::suppress;
+
+const METHOD: PathAndQuery =
+    PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+/// No request is larger before compression, as OTLP has it.
+const MOST_REQUEST: usize = 64 << 20;
+/// A larger answer is not read.
+const MOST_ANSWER: usize = 64 << 10;
+const USER_AGENT: &str = concat!("OTel-OTLP-Exporter-spanloom/", env!("CARGO_PKG_VERSION"));
+
+/// Sends spans over OTLP/gRPC.
+///
+/// ```
+/// use spanloom::Loom;
+/// use spanloom::native::OtlpGrpc;
+/// // Nothing is sent before there is something to send.
+/// let loom = Loom::builder().exporter(OtlpGrpc::builder("http://localhost:4317").build()?).build();
+/// # drop(loom);
+/// # Ok::<(), spanloom::native::ExporterError>(())
+/// ```
+pub struct OtlpGrpc {
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+    peer: Peer,
+    channel: Channel,
+    shown: String,
+    headers: HeaderMap,
+    gzip: bool,
+    timeout: Duration,
+}
+
+impl OtlpGrpc {
+    /// An exporter to this endpoint: `http://host:port` in plain text, `https://host:port` with TLS. Without a scheme it is
+    /// TLS, unless [`insecure`](OtlpGrpcBuilder::insecure) is asked for.
+    pub fn builder(endpoint: impl Into<String>) -> OtlpGrpcBuilder {
+        OtlpGrpcBuilder {
+            endpoint: endpoint.into(),
+            insecure: false,
+            gzip: false,
+            headers: Vec::new(),
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(10),
+            tls: TlsOptions::default(),
+        }
+    }
+
+    /// Where spans go, for people.
+    ///
+    /// ```
+    /// let exporter = spanloom::native::OtlpGrpc::builder("localhost:4317").insecure(true).build()?;
+    /// assert_eq!(exporter.endpoint(), "http://localhost:4317/");
+    /// # Ok::<(), spanloom::native::ExporterError>(())
+    /// ```
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.shown
+    }
+
+    fn send(&mut self, outgoing: &Outgoing<'_>) -> Answer {
+        let mut body = Vec::new();
+        outgoing.write_otlp(&mut body);
+        if body.is_empty() {
+            return Answer::taken();
+        }
+        if body.len() > MOST_REQUEST {
+            return Answer::TooLarge { why: "a request may have 64 MiB".to_owned() };
+        }
+        let Some(runtime) = &self.runtime else { return Answer::later("the exporter is gone") };
+        let within = outgoing.within.min(self.timeout);
+        let mut request = Request::new(Bytes::from(body));
+        *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
+        request.set_timeout(within);
+        let call = call(self.channel.clone(), request, self.gzip);
+        let in_time = async { tokio::time::timeout(within, call).await };
+        let answered = if Handle::try_current().is_ok() {
+            // Somebody flushes from inside another runtime, and runtimes do not nest on one thread.
+            std::thread::scope(|scope| scope.spawn(|| suppress(|| runtime.block_on(in_time))).join().ok())
+        } else {
+            Some(runtime.block_on(in_time))
+        };
+        match answered {
+            Some(Ok(Ok(body))) => answer::of_body(&body, &self.shown),
+            Some(Ok(Err(status))) => answer::of_status(&status, &self.shown),
+            Some(Err(_)) | None => {
+                let _inside = runtime.enter();
+                self.channel = self.peer.connect_lazy();
+                Answer::later(format!("{}: no answer in time", self.shown))
+            }
+        }
+    }
+}
+
+async fn call(channel: Channel, request: Request<Bytes>, gzip: bool) -> Result<Bytes, Status> {
+    let mut client = Grpc::new(channel).max_decoding_message_size(MOST_ANSWER);
+    if gzip {
+        client = client.send_compressed(CompressionEncoding::Gzip);
+    }
+    client.ready().await.map_err(|error| Status::from_error(error.into()))?;
+    Ok(client.unary(request, METHOD, RawCodec).await?.into_inner())
+}
+
+impl Exporter for OtlpGrpc {
+    fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
+        suppress(|| self.send(outgoing))
+    }
+}
+
+impl Drop for OtlpGrpc {
+    fn drop(&mut self) {
+        // Dropped as it is, a runtime waits for look-ups of names, and panics inside another one.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for OtlpGrpc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OtlpGrpc").field("endpoint", &self.shown).finish_non_exhaustive()
+    }
+}
+
+/// Makes an [`OtlpGrpc`].
+///
+/// ```
+/// use std::time::Duration;
+/// use spanloom::native::OtlpGrpc;
+/// let exporter = OtlpGrpc::builder("https://collector.example:4317")
+///     .header("x-api-key", "kept secret")
+///     .gzip(true)
+///     .timeout(Duration::from_secs(3))
+///     .build()?;
+/// # drop(exporter);
+/// # Ok::<(), spanloom::native::ExporterError>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct OtlpGrpcBuilder {
+    endpoint: String,
+    insecure: bool,
+    gzip: bool,
+    headers: Vec<(String, String)>,
+    connect_timeout: Duration,
+    timeout: Duration,
+    tls: TlsOptions,
+}
+
+impl OtlpGrpcBuilder {
+    /// Speaks plain text with an endpoint that names no scheme. A scheme outweighs this.
+    pub const fn insecure(mut self, on: bool) -> Self {
+        self.insecure = on;
+        self
+    }
+
+    /// Packs requests with gzip.
+    pub const fn gzip(mut self, on: bool) -> Self {
+        self.gzip = on;
+        self
+    }
+
+    /// Sends this header (metadata) along. A second one of the same name replaces the first.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// How long it may take to reach the receiver: 5 s unless told otherwise.
+    pub const fn connect_timeout(mut self, most: Duration) -> Self {
+        self.connect_timeout = most;
+        self
+    }
+
+    /// How long a request may take as a whole: 10 s unless told otherwise, and never longer than the caller has time.
+    pub const fn timeout(mut self, most: Duration) -> Self {
+        self.timeout = most;
+        self
+    }
+
+    /// Trusts receivers with a certificate by one of these authorities, and no others.
+    pub fn trust(mut self, authorities: Pem) -> Self {
+        self.tls.trusted = Some(authorities);
+        self
+    }
+
+    /// Shows this certificate to a receiver that asks for one (mTLS), with the key of it.
+    pub fn identity(mut self, certificate: Pem, key: Pem) -> Self {
+        self.tls.identity = Some((certificate, key));
+        self
+    }
+
+    /// Makes the exporter. Nothing is sent yet; that the receiver is not there is found out later, and may change.
+    ///
+    /// # Errors
+    /// When the address, a header, a certificate or a key cannot be used, or the system gives no means to wait for sockets.
+    pub fn build(self) -> Result<OtlpGrpc, ExporterError> {
+        let endpoint = self.read_endpoint()?;
+        let mut headers = HeaderMap::new();
+        if let Some(authorization) = &endpoint.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        for (name, value) in &self.headers {
+            let (name, value) = endpoint::header(name, value)?;
+            if name.as_str().starts_with("grpc-") || name.as_str().ends_with("-bin") {
+                let fix = "gRPC keeps names that begin with grpc- or end with -bin for itself";
+                return Err(ExporterError::Header { name: name.to_string(), fix });
+            }
+            headers.insert(name, value);
+        }
+        let peer = self.peer(&endpoint)?;
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+        let runtime = runtime.map_err(|error| setup(&error))?;
+        let channel = {
+            let _inside = runtime.enter();
+            peer.connect_lazy()
+        };
+        Ok(OtlpGrpc {
+            runtime: Some(runtime),
+            peer,
+            channel,
+            shown: endpoint.shown,
+            headers,
+            gzip: self.gzip,
+            timeout: self.timeout,
+        })
+    }
+
+    fn read_endpoint(&self) -> Result<Endpoint, ExporterError> {
+        if self.endpoint.contains("://") {
+            return Endpoint::read(&self.endpoint, None);
+        }
+        let scheme = if self.insecure { "http" } else { "https" };
+        Endpoint::read(&format!("{scheme}://{}", self.endpoint), None)
+    }
+
+    fn peer(&self, endpoint: &Endpoint) -> Result<Peer, ExporterError> {
+        // gRPC has paths of its own.
+        let mut parts = endpoint.uri.clone().into_parts();
+        parts.path_and_query = Some(PathAndQuery::from_static("/"));
+        let uri = Uri::from_parts(parts).map_err(|error| setup(&error))?;
+        let peer = Peer::from(uri).connect_timeout(self.connect_timeout);
+        let peer = peer.user_agent(USER_AGENT).map_err(|error| setup(&error))?;
+        let checked = self.tls.clone().read()?;
+        if !endpoint.is_https() {
+            return Ok(peer);
+        }
+        let mut tls = match &checked.trusted {
+            Some(trusted) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(trusted)),
+            None => ClientTlsConfig::new().with_webpki_roots(),
+        };
+        if let Some((chain, key)) = &checked.identity {
+            tls = tls.identity(Identity::from_pem(chain, key));
+        }
+        peer.tls_config(tls).map_err(|error| setup(&error))
+    }
+}
+
+fn setup(error: &dyn fmt::Display) -> ExporterError {
+    ExporterError::Setup { problem: error.to_string() }
+}
+
+impl fmt::Debug for OtlpGrpcBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("OtlpGrpcBuilder")
+            .field("endpoint", &endpoint::without_secrets(&self.endpoint))
+            .field("headers", &names)
+            .finish_non_exhaustive()
+    }
+}
