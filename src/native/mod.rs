@@ -27,11 +27,8 @@ mod here;
 mod ledger;
 mod loom;
 mod node;
-<<<<<<< HEAD
 mod outlet;
 mod pipeline;
-=======
->>>>>>> 95e07bc (Spans go out over OTLP/HTTP: one request, one answer, bounded in time and bytes)
 mod suppress;
 mod workflow;
 
@@ -47,7 +44,6 @@ pub use folder_store::FolderStore;
 pub use ledger::{Ledger, Receipt};
 pub use loom::{Loom, LoomBuilder};
 pub use node::{Node, NodeBuilder, Span};
-pub use suppress::{is_suppressed, suppress};
 
 pub use suppress::{is_suppressed, suppress};
 pub use workflow::{Workflow, WorkflowBuilder};

@@ -181,7 +181,7 @@ impl Batch {
             node.end();
         }
         run.end();
-        loom.flush();
+        loom.flush(PATIENCE);
         Self {
             records: memory.records(),
             resource: Resource::new([("service.name", "planner".into())]),

@@ -19,13 +19,14 @@ use crate::native::system_unix_nanos;
 /// Prints workflows as trees, or spans as JSON, to the standard output or elsewhere.
 ///
 /// ```
+/// use std::time::Duration;
 /// use spanloom::Loom;
 /// use spanloom::native::Console;
 /// let loom = Loom::builder().exporter(Console::pretty()).build();
 /// let run = loom.workflow("answer").start();
 /// run.node("planner").kind("llm").start().end();
 /// run.end();
-/// loom.flush();
+/// loom.flush(Duration::from_secs(5));
 /// // answer  workflow  47.1µs
 /// // └─ planner  llm  12.8µs
 /// ```
@@ -50,11 +51,12 @@ impl Console {
     /// Prints each span as JSON, indented, as the semantic router does with its exporter `stdout`.
     ///
     /// ```
+    /// use std::time::Duration;
     /// use spanloom::Loom;
     /// use spanloom::native::Console;
     /// let loom = Loom::builder().exporter(Console::json()).build();
     /// loom.workflow("answer").start().end();
-    /// loom.flush();
+    /// loom.flush(Duration::from_secs(5));
     /// ```
     #[must_use]
     pub fn json() -> Self {
@@ -123,6 +125,10 @@ impl Console {
 }
 
 impl Exporter for Console {
+    fn name(&self) -> &str {
+        "console"
+    }
+
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         match suppress(|| self.print(outgoing)) {
             Ok(()) => Answer::taken(),
