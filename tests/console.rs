@@ -3,10 +3,13 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use spanloom::Loom;
 use spanloom::loom::TextOptions;
 use spanloom::native::Console;
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A screen that can be read.
 #[derive(Clone, Default)]
@@ -38,13 +41,13 @@ fn a_workflow_is_printed_when_all_of_it_has_ended() {
     let loom = Loom::builder().exporter(pretty(&screen)).build();
     let run = loom.workflow("answer").start();
     run.node("plan\u{1b}[2J").kind("llm").start().end();
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     assert_eq!(screen.text(), "");
     run.end();
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     let expected = "answer  workflow\n└─ plan\\u{1b}[2J  llm\n";
     assert_eq!(screen.text(), expected);
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     assert_eq!(screen.text(), expected, "only once");
 }
 
@@ -53,8 +56,8 @@ fn what_is_left_is_printed_at_the_end() {
     let screen = Screen::default();
     let loom = Loom::builder().exporter(pretty(&screen)).build();
     loom.span("GET /answer", None).start().end();
-    loom.flush(std::time::Duration::from_secs(30));
-    drop(loom);
+    loom.flush(PATIENCE);
+    loom.shutdown(PATIENCE);
     assert!(screen.text().contains("GET /answer"), "{}", screen.text());
 }
 
@@ -64,9 +67,9 @@ fn json_is_printed_span_by_span() {
     let loom = Loom::builder().service("planner").exporter(Console::json().to(screen.clone())).build();
     let run = loom.workflow("answer").start();
     run.node("plan").kind("llm").start().end();
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     run.end();
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     let text = screen.text();
     let spans: Vec<serde_json::Value> =
         serde_json::Deserializer::from_str(&text).into_iter().map(Result::unwrap).collect();
@@ -91,6 +94,6 @@ fn a_screen_that_is_gone_is_counted() {
     for console in [Console::pretty(), Console::json()] {
         let loom = Loom::builder().exporter(console.to(Gone)).build();
         loom.workflow("answer").start().end();
-        assert_eq!(loom.flush(std::time::Duration::from_secs(30)).dropped, 1);
+        assert_eq!(loom.flush(PATIENCE).dropped, 1);
     }
 }

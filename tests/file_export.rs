@@ -3,10 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use spanloom::otlp::json::traces_from_json;
 use spanloom::otlp::{TracesView, decode_traces};
 use spanloom::{FileExporter, Loom};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder of its own for each test.
 struct Folder(PathBuf);
@@ -43,7 +46,7 @@ fn record(exporter: FileExporter, workflows: &[&str]) {
     let loom = Loom::builder().exporter(exporter).build();
     for name in workflows {
         loom.workflow(name).start().end();
-        assert_eq!(loom.flush(std::time::Duration::from_secs(30)).delivered, 1);
+        assert_eq!(loom.flush(PATIENCE).delivered, 1);
     }
 }
 
@@ -139,7 +142,7 @@ fn a_full_disk_is_a_reason_to_try_again() {
     let memory = MemoryExporter::new();
     let loom = Loom::builder().exporter(memory.clone()).build();
     loom.workflow("answer").start().end();
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     let records = memory.records();
     let outgoing = Outgoing {
         records: &records,

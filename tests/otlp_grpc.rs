@@ -193,7 +193,7 @@ impl Batch {
             node.end();
         }
         run.end();
-        loom.flush(std::time::Duration::from_secs(30));
+        loom.flush(PATIENCE);
         let resource = Resource::new([("service.name", "planner".into())]);
         Self { records: memory.records(), resource, scope: Scope::new("spanloom", "1") }
     }

@@ -181,7 +181,7 @@ impl Batch {
             node.end();
         }
         run.end();
-        loom.flush(std::time::Duration::from_secs(30));
+        loom.flush(PATIENCE);
         Self {
             records: memory.records(),
             resource: Resource::new([("service.name", "planner".into())]),

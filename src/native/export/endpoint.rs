@@ -74,15 +74,6 @@ impl Endpoint {
     pub(super) fn is_https(&self) -> bool {
         self.uri.scheme() == Some(&Scheme::HTTPS)
     }
-
-    /// The host without the brackets of IPv6.
-    pub(super) fn host(&self) -> &str {
-        self.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
-    }
-
-    pub(super) fn port(&self) -> u16 {
-        self.uri.port_u16().unwrap_or(if self.is_https() { 443 } else { 80 })
-    }
 }
 
 /// An address for people, also where it is not valid: what stands before an `@` and behind a `?` is left out.

@@ -150,6 +150,10 @@ impl Console {
 }
 
 impl Exporter for Console {
+    fn name(&self) -> &str {
+        "console"
+    }
+
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         match suppress(|| self.print(outgoing)) {
             Ok(()) => Answer::taken(),

@@ -36,6 +36,8 @@ const METHOD: PathAndQuery =
     PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
 /// No request is larger before compression, as OTLP has it.
 const MOST_REQUEST: usize = 64 << 20;
+/// No request takes longer, also where somebody said that time does not matter.
+const LONGEST: Duration = Duration::from_secs(3600);
 /// A larger answer is not read.
 const MOST_ANSWER: usize = 64 << 10;
 const USER_AGENT: &str = concat!("OTel-OTLP-Exporter-spanloom/", env!("CARGO_PKG_VERSION"));
@@ -98,7 +100,7 @@ impl OtlpGrpc {
             return Answer::TooLarge { why: "a request may have 64 MiB".to_owned() };
         }
         let Some(runtime) = &self.runtime else { return Answer::later("the exporter is gone") };
-        let within = outgoing.within.min(self.timeout);
+        let within = outgoing.within.min(self.timeout).min(LONGEST);
         let mut request = Request::new(Bytes::from(body));
         *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
         request.set_timeout(within);
@@ -132,6 +134,10 @@ async fn call(channel: Channel, request: Request<Bytes>, gzip: bool) -> Result<B
 }
 
 impl Exporter for OtlpGrpc {
+    fn name(&self) -> &str {
+        "otlp-grpc"
+    }
+
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         suppress(|| self.send(outgoing))
     }

@@ -42,6 +42,8 @@ use crate::native::system_unix_nanos;
 const MOST_ANSWER: u64 = 64 << 10;
 /// No request is larger before compression, as OTLP has it.
 const MOST_REQUEST: usize = 64 << 20;
+/// No request takes longer, also where somebody said that time does not matter.
+const LONGEST: Duration = Duration::from_secs(3600);
 /// Buffers that grew beyond this are given back.
 const MOST_KEPT: usize = 8 << 20;
 
@@ -72,6 +74,7 @@ impl Encoding {
 ///
 /// ```
 /// use std::io::{Read as _, Write as _};
+/// use std::time::Duration;
 /// use spanloom::Loom;
 /// use spanloom::native::OtlpHttp;
 /// // A receiver that takes everything.
@@ -85,7 +88,7 @@ impl Encoding {
 ///
 /// let loom = Loom::builder().exporter(OtlpHttp::builder(endpoint).build()?).build();
 /// loom.workflow("answer").start().end();
-/// assert_eq!(loom.flush(std::time::Duration::from_secs(30)).delivered, 1);
+/// assert_eq!(loom.flush(Duration::from_secs(5)).delivered, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct OtlpHttp {
@@ -156,7 +159,7 @@ impl OtlpHttp {
                 Err(error) => return answer::not_encoded(&error),
             },
         };
-        let within = outgoing.within.min(self.timeout);
+        let within = outgoing.within.min(self.timeout).min(LONGEST);
         let mut request = self
             .agent
             .post(&self.endpoint.uri)
@@ -218,6 +221,10 @@ impl OtlpHttp {
 }
 
 impl Exporter for OtlpHttp {
+    fn name(&self) -> &str {
+        "otlp-http"
+    }
+
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         let answer = suppress(|| self.send(outgoing));
         self.shrink();

@@ -47,7 +47,7 @@ fn from_environment(
     endpoint: &Endpoint,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Proxy>, ExporterError> {
-    if is_this_machine(endpoint.host()) {
+    if is_this_machine(host_of(endpoint)) {
         return Ok(None);
     }
     let value = |key: &str| environment(key).filter(|value| !value.trim().is_empty());
@@ -66,6 +66,15 @@ fn from_environment(
     found.map(|(key, url)| read(&url, key)).transpose()
 }
 
+/// The host without the brackets of IPv6.
+fn host_of(endpoint: &Endpoint) -> &str {
+    endpoint.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
+}
+
+fn port_of(endpoint: &Endpoint) -> u16 {
+    endpoint.uri.port_u16().unwrap_or(if endpoint.is_https() { 443 } else { 80 })
+}
+
 fn is_this_machine(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -73,13 +82,13 @@ fn is_this_machine(host: &str) -> bool {
 
 /// True when an entry of `NO_PROXY` means this endpoint.
 fn covers(entry: &str, endpoint: &Endpoint) -> bool {
-    let host = endpoint.host();
+    let host = host_of(endpoint);
     if entry == "*" {
         return true;
     }
     if let Ok(address) = host.parse::<IpAddr>() {
         let bare = entry.trim_start_matches('[').trim_end_matches(']');
-        let with_port = SocketAddr::new(address, endpoint.port());
+        let with_port = SocketAddr::new(address, port_of(endpoint));
         return bare.parse() == Ok(address) || entry.parse() == Ok(with_port) || in_network(bare, address);
     }
     let domain = entry.trim_start_matches('*').trim_start_matches('.');
@@ -97,7 +106,7 @@ fn is_in_domain(host: &str, domain: &str) -> bool {
 fn is_host_and_port(entry: &str, endpoint: &Endpoint) -> bool {
     entry.rsplit_once(':').is_some_and(|(host, port)| {
         let host = host.trim_start_matches(['*', '.']);
-        port.parse() == Ok(endpoint.port()) && !host.is_empty() && is_in_domain(endpoint.host(), host)
+        port.parse() == Ok(port_of(endpoint)) && !host.is_empty() && is_in_domain(host_of(endpoint), host)
     })
 }
 
