@@ -112,6 +112,10 @@ pub struct Header {
 }
 
 impl Header {
+    pub fn is_segment(&self, run: RunName, number: u32) -> bool {
+        (self.kind, self.run, self.number) == (FileKind::Segment, run, number)
+    }
+
     pub fn write(&self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         put(&mut bytes, 0, &MAGIC);

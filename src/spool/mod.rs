@@ -13,6 +13,7 @@
 //!
 //! - [`Spool`] writes a run. Where the file system fails it says so, refuses records, and tries again from time to time:
 //!   the program goes on in memory.
+//!   What was written can be [read back](Spool::read_back), so that a program whose queue is full need not keep it in memory.
 //! - [`recover`] reads the runs whose process is gone. Broken bytes are put aside and the rest is given out; numbers tell
 //!   how much is missing; spans that had begun are closed as abandoned. Nothing that it finds makes it fail.
 //! - [`SpoolFiles`] is all that both ask of a file system. [`MemoryFiles`] is one with faults on command, for tests.
@@ -32,6 +33,7 @@ mod format;
 mod memory;
 mod open_spans;
 mod options;
+mod read_back;
 mod recover;
 mod report;
 mod run;
@@ -41,6 +43,7 @@ mod writer;
 pub use files::{FileEntry, FilesError, SpoolFiles};
 pub use memory::{MemoryFile, MemoryFiles};
 pub use options::{RecoveryOptions, SpoolOptions};
+pub use read_back::ReadBack;
 pub use recover::{Chunk, Recovered, recover};
 pub use report::{Gone, RecoveryReport};
 pub use writer::{Appended, Spool, SpoolError, SpoolStatus, Tier};

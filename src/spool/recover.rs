@@ -300,7 +300,7 @@ impl<F: SpoolFiles> Recovered<F> {
             keep: false,
             has_starts: false,
         };
-        let reading = self.plan(name, names.into_values(), page, &mut held);
+        let reading = self.plan(name, names, page, &mut held);
         self.held.insert(name, held);
         Some(reading)
     }
@@ -310,14 +310,14 @@ impl<F: SpoolFiles> Recovered<F> {
     fn plan(
         &mut self,
         name: RunName,
-        names: impl Iterator<Item = String>,
+        names: BTreeMap<u32, String>,
         page: Option<Page>,
         held: &mut Held<F::File>,
     ) -> Reading<F::File> {
         let mut segments: VecDeque<(String, u64)> = VecDeque::new();
         let mut seen = page.map(|page| page.settled);
         let mut unread = false;
-        for segment in names {
+        for (number, segment) in names {
             let mut header = [0; HEADER_LEN];
             let read =
                 self.files.open(&segment).and_then(|mut file| self.files.read_at(&mut file, 0, &mut header));
@@ -344,7 +344,7 @@ impl<F: SpoolFiles> Recovered<F> {
                     keep = true;
                     None
                 }
-                (Ok(_), HeaderFound::Ours(header)) => {
+                (Ok(_), HeaderFound::Ours(header)) if header.is_segment(name, number) => {
                     if let Some(before) = held.segments.back_mut() {
                         before.last = Some(header.before.sequence);
                         if header.before.sequence <= held.settled.sequence && !before.keep {
@@ -355,7 +355,8 @@ impl<F: SpoolFiles> Recovered<F> {
                     seen = seen.or(Some(header.before));
                     Some(HEADER_LEN as u64)
                 }
-                (Ok(_), HeaderFound::Broken) => Some(0),
+                // Broken, or another file under this name: frames of this session may be in it all the same.
+                (Ok(_), HeaderFound::Ours(_) | HeaderFound::Broken) => Some(0),
             };
             if let Some(from) = from {
                 segments.push_back((segment.clone(), from));

@@ -8,6 +8,7 @@ use super::files::{FilesError, SpoolFiles};
 use super::format::{FRAME_LEN, FileKind, HEADER_LEN, Header, Mark, Named, RUN, RunName, frame, read_name};
 use super::open_spans::{OpenSpans, glance};
 use super::options::SpoolOptions;
+use super::read_back::{ReadBack, Rereading};
 use super::run::{Counters, Run, create_run};
 use crate::deliver::Reason;
 use crate::record::envelope::{ENVELOPE_LEN, MAX_RECORD_LEN, seal};
@@ -158,6 +159,7 @@ pub struct Spool<F: SpoolFiles> {
     measured: Option<u64>,
     trouble: Option<Trouble>,
     failures: u64,
+    rereading: Option<Rereading<F::File>>,
 }
 
 #[derive(Debug)]
@@ -165,7 +167,8 @@ struct Current<H> {
     file: H,
     name: String,
     bytes: u64,
-    last: u64,
+    before: Mark,
+    last: Mark,
     name_synced: bool,
 }
 
@@ -173,7 +176,9 @@ struct Current<H> {
 struct Segment {
     name: String,
     bytes: u64,
-    last: u64,
+    /// What came before its first record.
+    before: Mark,
+    last: Mark,
 }
 
 #[derive(Debug)]
@@ -212,6 +217,7 @@ impl<F: SpoolFiles> Spool<F> {
             measured: None,
             trouble: None,
             failures: 0,
+            rereading: None,
         };
         if let Err(error) = spool.ready_run(now) {
             spool.fail(error, now);
@@ -440,8 +446,12 @@ impl<F: SpoolFiles> Spool<F> {
             self.end_settled_segment();
         }
         let settled = self.settled.sequence;
-        let Some(last) =
-            self.segments.iter().map(|segment| segment.last).take_while(|last| *last <= settled).last()
+        let Some(last) = self
+            .segments
+            .iter()
+            .map(|segment| segment.last.sequence)
+            .take_while(|last| *last <= settled)
+            .last()
         else {
             return false;
         };
@@ -480,7 +490,7 @@ impl<F: SpoolFiles> Spool<F> {
             run.promise(&self.files, counters)?;
         }
         let settled = self.settled.sequence;
-        while let Some(segment) = self.segments.front().filter(|segment| segment.last <= settled) {
+        while let Some(segment) = self.segments.front().filter(|segment| segment.last.sequence <= settled) {
             remove(&self.files, &segment.name)?;
             self.segment_bytes = self.segment_bytes.saturating_sub(segment.bytes);
             self.segments.pop_front();
@@ -511,6 +521,51 @@ impl<F: SpoolFiles> Spool<F> {
             remove(&self.files, &name)?;
         }
         remove(&self.files, &run.name.file(RUN))
+    }
+
+    /// Reads written records again, from behind this one on: for a program whose queue in memory had no room for them.
+    /// Gives about so many bytes of what is not settled, at least one record, and none where there are no more. Reading on
+    /// where the last call ended reads nothing twice.
+    ///
+    /// ```
+    /// use spanloom::spool::{MemoryFiles, Spool, SpoolOptions};
+    /// let mut spool = Spool::open(MemoryFiles::new(), SpoolOptions::new(7), 1);
+    /// let back = spool.read_back(0, 1 << 20)?;
+    /// assert!(back.records.is_empty());
+    /// # Ok::<(), spanloom::spool::FilesError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the file system fails. Nothing is lost by that: it may be tried again.
+    pub fn read_back(&mut self, after: u64, most_bytes: usize) -> Result<ReadBack, FilesError> {
+        let mut back = ReadBack::behind(after.max(self.settled.sequence));
+        let mut rereading = self.rereading.take();
+        while back.last < self.written.sequence && back.records.len() < most_bytes.max(1) {
+            let Some((name, before, end)) = self.segment_of(back.last.saturating_add(1)) else { break };
+            let mut at = match rereading.take().filter(|at| at.goes_on(name, back.last)) {
+                Some(at) => at,
+                None => match Rereading::open(&self.files, name, before) {
+                    Err(FilesError::NotFound) => {
+                        back.miss_up_to(before, end);
+                        continue;
+                    }
+                    at => at?,
+                },
+            };
+            at.read(&self.files, &mut back, end, most_bytes)?;
+            rereading = Some(at);
+        }
+        self.rereading = rereading;
+        Ok(back)
+    }
+
+    /// The segment that holds this record: its name, what came before it, and its last record.
+    fn segment_of(&self, sequence: u64) -> Option<(&str, Mark, Mark)> {
+        let closed =
+            self.segments.iter().map(|segment| (segment.name.as_str(), segment.before, segment.last));
+        let current =
+            self.current.iter().map(|current| (current.name.as_str(), current.before, current.last));
+        closed.chain(current).find(|(_, _, last)| last.sequence >= sequence)
     }
 
     /// How it is.
@@ -567,7 +622,7 @@ impl<F: SpoolFiles> Spool<F> {
         let Some(current) = &mut self.current else { return Ok(()) };
         self.files.write_at(&mut current.file, current.bytes, &self.waiting)?;
         current.bytes = current.bytes.saturating_add(self.waiting.len() as u64);
-        current.last = self.accepted.sequence;
+        current.last = self.accepted;
         self.written = self.accepted;
         self.waiting.clear();
         // One huge append is no reason to keep its room for ever.
@@ -640,13 +695,15 @@ impl<F: SpoolFiles> Spool<F> {
         self.files.write_at(&mut file, 0, &header.write())?;
         let bytes = HEADER_LEN as u64;
         self.segments.pop_back();
-        self.current = Some(Current { file, name, bytes, last: self.written.sequence, name_synced: false });
+        self.current =
+            Some(Current { file, name, bytes, before: self.written, last: self.written, name_synced: false });
         Ok(())
     }
 
     /// Remembers a segment whose header may fail to be written, so that it is removed one day.
     fn segments_begun(&mut self, name: &str) {
-        self.segments.push_back(Segment { name: name.to_owned(), bytes: 0, last: self.written.sequence });
+        let (before, last) = (self.written, self.written);
+        self.segments.push_back(Segment { name: name.to_owned(), bytes: 0, before, last });
     }
 
     fn segment_size(&self) -> u64 {
@@ -656,16 +713,16 @@ impl<F: SpoolFiles> Spool<F> {
     /// Ends the segment at hand where it holds nothing but settled records, so that it can be removed.
     fn end_settled_segment(&mut self) {
         let settled = self.settled.sequence;
-        if self.current.as_ref().is_some_and(|current| current.last <= settled) {
+        if self.current.as_ref().is_some_and(|current| current.last.sequence <= settled) {
             self.unsynced_since = None;
             self.end_segment();
         }
     }
 
     fn end_segment(&mut self) {
-        if let Some(Current { name, bytes, last, .. }) = self.current.take() {
+        if let Some(Current { name, bytes, before, last, .. }) = self.current.take() {
             self.segment_bytes = self.segment_bytes.saturating_add(bytes);
-            self.segments.push_back(Segment { name, bytes, last });
+            self.segments.push_back(Segment { name, bytes, before, last });
         }
     }
 

@@ -159,6 +159,22 @@ fn segments_without_a_run_file_are_found() {
 }
 
 #[test]
+fn segments_under_each_others_names_are_counted() {
+    let image = image();
+    let (run, segments) = parts(&image);
+    let files = MemoryFiles::new();
+    files.put(&image[run].0, &image[run].1);
+    // The last one stands first: what is in the others comes too late, and was counted as missing by then.
+    for (to, from) in segments.iter().zip(segments.iter().rev()) {
+        files.put(&image[*to].0, &image[*from].1);
+    }
+    let found = recover_all(&files);
+    assert!(adds_up(&found), "{found:?}");
+    assert_eq!(found.report.repeated, found.report.lost().records, "{found:?}");
+    assert_eq!(found.report.broken_files as usize, segments.len() & !1, "{found:?}");
+}
+
+#[test]
 fn a_missing_segment_is_a_gap() {
     let image = image();
     let (_, segments) = parts(&image);

@@ -1,6 +1,8 @@
 //! Writing, acknowledging, dying and starting again, without faults.
 
-use spanloom::spool::{MemoryFiles, RecoveryOptions, Spool, SpoolError, SpoolOptions, Tier, recover};
+use spanloom::spool::{
+    FilesError, MemoryFiles, RecoveryOptions, Spool, SpoolError, SpoolOptions, Tier, recover,
+};
 
 use crate::support::{MILLISECOND, NOW, ended, ended_with, ids, options, recover_all, started};
 
@@ -243,4 +245,76 @@ fn a_start_outlives_its_segment() {
     let found = recover_all(&files);
     assert_eq!((found.ids.as_slice(), found.report.abandoned), ([2, 1].as_slice(), 1));
     assert_eq!(found.report.lost().records, 0);
+}
+
+#[test]
+fn what_was_written_can_be_read_back() {
+    let files = MemoryFiles::new();
+    let mut spool = Spool::open(files.clone(), options(7), NOW);
+    let mut read = Vec::new();
+    let mut after = 0;
+    for id in 1..=100 {
+        spool.append(&ended(id), NOW).unwrap();
+        if id % 3 == 0 {
+            spool.sync(NOW).unwrap();
+        }
+        if id % 10 == 0 {
+            // Not much at once: it stays behind, in segments that are closed and at last in the one at hand.
+            let back = spool.read_back(after, if id < 60 { 700 } else { 5_000 }).unwrap();
+            assert_eq!((ids(&back.records).len() as u64, back.missing.records), (back.spans, 0));
+            read.extend(ids(&back.records));
+            after = back.last;
+        }
+    }
+    spool.sync(NOW).unwrap();
+    let before = files.bytes_read();
+    let back = spool.read_back(after, usize::MAX).unwrap();
+    assert!(files.bytes_read() - before < 10_000);
+    read.extend(ids(&back.records));
+    assert_eq!(read, (1..=100).collect::<Vec<_>>());
+    assert_eq!(spool.read_back(back.last, 1).unwrap().records, [0; 0]);
+
+    // From anywhere, also from before; what is settled is not read.
+    assert_eq!(ids(&spool.read_back(97, usize::MAX).unwrap().records), [98, 99, 100]);
+    assert_eq!(ids(&spool.read_back(40, 1).unwrap().records), [41]);
+    spool.acknowledge(60, NOW);
+    assert_eq!(ids(&spool.read_back(0, 1).unwrap().records), [61]);
+    // What waits in memory is not there yet.
+    spool.append(&ended(101), NOW).unwrap();
+    assert_eq!(spool.read_back(100, 1).unwrap().records, [0; 0]);
+}
+
+#[test]
+fn what_the_disk_lost_is_counted_when_it_is_read_back() {
+    let files = MemoryFiles::new();
+    let mut spool = Spool::open(files.clone(), options(7), NOW);
+    for id in 1..=60 {
+        spool.append_durable(&ended(id), NOW).unwrap();
+    }
+    let segments: Vec<String> = files.names().into_iter().filter(|name| name.ends_with(".seg")).collect();
+    let mut bytes = files.contents(&segments[0]).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    files.put(&segments[0], &bytes);
+    bytes = files.contents(&segments[1]).unwrap();
+    bytes.truncate(1_000);
+    files.put(&segments[1], &bytes);
+    let (mut read, mut missing, mut after) = (0, 0, 0);
+    loop {
+        let back = spool.read_back(after, 900).unwrap();
+        if back.last == after {
+            break;
+        }
+        assert_eq!(back.missing.records, back.missing.spans);
+        read += back.spans;
+        missing += back.missing.spans;
+        after = back.last;
+    }
+    assert_eq!((read + missing, after), (60, 60));
+    assert!(missing > 10 && missing < 30, "{missing}");
+    files.remove_all();
+    let gone = spool.read_back(0, usize::MAX).unwrap();
+    assert_eq!((gone.spans, gone.missing.spans, gone.last), (0, 60, 60));
+    files.fail(0, u64::MAX, FilesError::Denied);
+    assert_eq!(spool.read_back(0, 1), Err(FilesError::Denied));
 }
