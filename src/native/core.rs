@@ -21,8 +21,8 @@ use crate::spool::SpoolStatus;
 /// So many bytes of full chunks may wait; what ends then is lost, and counted.
 const MOST_WAITING: usize = 64 << 20;
 
-/// Room that there has to be for what an earlier process left.
-const FOUND: u64 = 4 << 20;
+/// Room that there has to be for a parcel from the spool.
+const ROOM: u64 = 4 << 20;
 /// So many full chunks are taken at once: waking a thread takes longer than filling a chunk.
 const WORTH_WAKING: usize = 16;
 
@@ -246,6 +246,11 @@ impl Core {
         }
     }
 
+    /// True where every destination has room for what comes from the spool.
+    fn has_room(&self) -> bool {
+        self.outlets.iter().all(|outlet| outlet.has_room(ROOM))
+    }
+
     /// Up to which of the spool's parcels all destinations have settled.
     fn settled(&self) -> Option<u64> {
         self.outlets.iter().map(|outlet| outlet.settled_up_to()).min().flatten()
@@ -315,10 +320,12 @@ impl Collecting<'_> {
         totals.lost.add(Reason::QueueFull, passed.lost);
         for stream in passed.streams {
             let parcel = match &mut self.pipeline.store {
-                Some(store) => store.keep(stream),
-                None => Parcel::new(stream),
+                Some(store) => store.keep(stream, self.core.has_room()),
+                None => Some(Parcel::new(stream)),
             };
-            self.core.offer(&mut totals, &parcel);
+            if let Some(parcel) = parcel {
+                self.core.offer(&mut totals, &parcel);
+            }
         }
     }
 
@@ -329,7 +336,11 @@ impl Collecting<'_> {
             store.settle(settled);
         }
         store.tick();
-        while self.core.outlets.iter().all(|outlet| outlet.has_room(FOUND)) {
+        while self.core.has_room() {
+            let Some(parcel) = store.next_behind() else { break };
+            self.core.offer(&mut locked(&self.core.changing.totals), &parcel);
+        }
+        while self.core.has_room() {
             let Some(found) = store.next_found() else { break };
             let mut totals = locked(&self.core.changing.totals);
             totals.handed_over += found.spans();
@@ -339,6 +350,9 @@ impl Collecting<'_> {
         }
         let mut totals = locked(&self.core.changing.totals);
         for (reason, spans) in store.newly_lost().iter() {
+            totals.lost.add(reason, spans);
+        }
+        for (reason, spans) in store.newly_missing().iter() {
             totals.refuse(reason, spans);
         }
     }

@@ -9,6 +9,9 @@
 //! ```
 //!
 //! Parcels from both sources go out in one row, so they have numbers of their own; the store remembers what each stands for.
+//!
+//! Where the destinations have no room, as in a long outage, what is written down is not offered: it is read back when there is
+//! room again. So the queues in memory need not hold an outage, only the disk does.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -16,7 +19,7 @@ use std::path::{Path, PathBuf};
 use super::clock::system_unix_nanos;
 use super::entropy::system_u64;
 use super::spool_files::FolderFiles;
-use crate::deliver::{Dropped, Parcel};
+use crate::deliver::{Dropped, Parcel, Reason};
 use crate::spool::{Recovered, RecoveryOptions, Spool, SpoolOptions, SpoolStatus, recover};
 
 /// Where records are written down before they are sent.
@@ -55,6 +58,9 @@ impl SpoolConfig {
     }
 }
 
+/// How many bytes are read back at once.
+const BACK: usize = 1 << 20;
+
 /// What a parcel stands for.
 enum Origin {
     /// Up to this record of our own spool.
@@ -71,6 +77,10 @@ pub(super) struct Store {
     /// What of the report has been counted.
     counted: [u64; 2],
     given: VecDeque<(u64, Origin)>,
+    /// What stands behind this record was not offered yet.
+    behind: Option<u64>,
+    /// Spans that were accepted, and cannot be read back.
+    lost: Dropped,
     next: u64,
 }
 
@@ -91,22 +101,39 @@ impl Store {
             recovered: Some(recovered),
             counted: [0; 2],
             given: VecDeque::new(),
+            behind: None,
+            lost: Dropped::default(),
             next: 0,
         }
     }
 
-    /// Writes records down, where that can be done.
-    pub(super) fn keep(&mut self, records: Vec<u8>) -> Parcel {
+    /// Writes records down, where that can be done. `None` where they are read back later, as there is no room now.
+    pub(super) fn keep(&mut self, records: Vec<u8>, has_room: bool) -> Option<Parcel> {
         let now = system_unix_nanos();
         let appended = self.spool.as_mut().and_then(|spool| {
             if self.durable { spool.append_durable(&records, now) } else { spool.append(&records, now) }.ok()
         });
-        let parcel = Parcel::new(records);
-        match appended {
-            Some(appended) => parcel.in_spool(self.number(Origin::Own(appended.last))),
-            // The spool is full or in trouble: what it does not have is held in memory, as without a spool.
-            None => parcel,
+        // The spool is full or in trouble: what it does not have is held in memory, as without a spool.
+        let Some(appended) = appended else { return Some(Parcel::new(records)) };
+        if self.behind.is_some() || !has_room {
+            self.behind.get_or_insert(appended.first.saturating_sub(1));
+            return None;
         }
+        Some(Parcel::new(records).in_spool(self.number(Origin::Own(appended.last))))
+    }
+
+    /// Some of what was written down when there was no room; `None` where there is no more, or it cannot be read now.
+    pub(super) fn next_behind(&mut self) -> Option<Parcel> {
+        let after = self.behind?;
+        let spool = self.spool.as_mut()?;
+        let back = spool.read_back(after, BACK).ok()?;
+        self.lost.add(Reason::SpoolCorrupt, back.missing.spans);
+        // What is not written yet cannot be read; it stays behind.
+        self.behind = (back.last < spool.status().accepted).then_some(back.last);
+        if back.records.is_empty() {
+            return None;
+        }
+        Some(Parcel::new(back.records).in_spool(self.number(Origin::Own(back.last))))
     }
 
     /// Some of what earlier processes left; `None` where there is no more.
@@ -139,8 +166,13 @@ impl Store {
         }
     }
 
-    /// What was found to be lost since the last time.
+    /// Spans of this process that were found to be lost since the last time.
     pub(super) fn newly_lost(&mut self) -> Dropped {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Spans of earlier processes that were found to be lost since the last time.
+    pub(super) fn newly_missing(&mut self) -> Dropped {
         let mut lost = Dropped::default();
         let Some(recovered) = &self.recovered else { return lost };
         for ((reason, total), counted) in recovered.report().dropped().into_iter().zip(&mut self.counted) {

@@ -1,0 +1,114 @@
+//! What a program sees of delivery on a good day, and at its end.
+
+use std::time::{Duration, Instant};
+
+use spanloom::deliver::{Options, Reason};
+use spanloom::native::OtlpHttp;
+use spanloom::{Ledger, Loom};
+use spanloom_chaos::{Action, Chaos, Scenario, Step};
+
+/// How long a test waits for what has to come.
+const LONG: Duration = Duration::from_secs(30);
+
+fn well() -> Chaos {
+    Chaos::start(Scenario::new("well").step(Step::new(Action::Accept))).unwrap()
+}
+
+#[track_caller]
+fn adds_up(loom: &Loom) -> Ledger {
+    let ledger = loom.ledger();
+    assert_eq!(
+        ledger.accepted,
+        ledger.delivered + ledger.rejected + ledger.dropped + ledger.pending,
+        "{ledger:?}"
+    );
+    ledger
+}
+
+fn work(loom: &Loom, workflows: usize) {
+    for number in 0..workflows {
+        let run = loom.workflow("answer").start();
+        let mut node = run.node("plan").kind("llm").start();
+        node.attribute("number", number as i64).input("question", "why?");
+        node.end();
+        run.end();
+    }
+}
+
+#[test]
+fn what_is_flushed_has_arrived() {
+    let collector = well();
+    let exporter = OtlpHttp::builder(collector.endpoint()).gzip(true).build().unwrap();
+    let loom = Loom::builder().service("planner").exporter(exporter).build();
+    work(&loom, 1_000);
+    let receipt = loom.flush(LONG);
+    assert!(receipt.is_complete(), "{receipt}");
+    let report = collector.report();
+    assert_eq!((report.spans.stored(), report.spans.duplicates()), (2_000, 0));
+    assert_eq!(adds_up(&loom).delivered, 2_000);
+}
+
+#[test]
+fn what_is_not_flushed_goes_with_the_loom() {
+    let collector = well();
+    let loom = Loom::builder().otlp_http(collector.endpoint()).unwrap().shutdown_timeout(LONG).build();
+    work(&loom, 10);
+    drop(loom);
+    assert_eq!(collector.report().spans.stored(), 20);
+}
+
+#[test]
+fn several_destinations_have_queues_of_their_own() {
+    let (collector, slow) =
+        (well(), Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap());
+    let patient = Options { timeout: Duration::from_millis(300), ..Options::default() };
+    let exporter = |chaos: &Chaos| OtlpHttp::builder(chaos.endpoint()).build().unwrap();
+    let loom = Loom::builder()
+        .exporter(exporter(&collector))
+        .exporter_with(exporter(&slow), patient)
+        .on_notice(|_, _| ())
+        .shutdown_timeout(Duration::from_millis(100))
+        .build();
+    work(&loom, 50);
+    let receipt = loom.flush(Duration::from_millis(500));
+    assert_eq!((receipt.delivered, receipt.pending), (0, 100), "as the slower one has it");
+    assert!(collector.wait_for(|report| report.spans.stored() == 100, LONG));
+    let ledger = adds_up(&loom);
+    let delivered: Vec<u64> = ledger.destinations.iter().map(|(_, ledger)| ledger.delivered).collect();
+    assert_eq!(delivered, [100, 0]);
+}
+
+/// F01: nobody is there. The program ends in time all the same, and is told what was lost.
+#[test]
+fn f01_an_end_without_a_collector_is_bounded() {
+    // A port that was free a moment ago.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let loom = Loom::builder().otlp_http(format!("http://{closed}")).unwrap().on_notice(|_, _| ()).build();
+    work(&loom, 100);
+    let receipt = loom.flush(Duration::from_millis(200));
+    assert_eq!(
+        (receipt.delivered, receipt.pending),
+        (0, 200),
+        "a flush is never complete with something pending"
+    );
+    #[expect(clippy::disallowed_methods, reason = "time is what is bounded")]
+    let start = Instant::now();
+    let receipt = loom.shutdown(Duration::from_millis(500));
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert_eq!((receipt.pending, receipt.reasons.get(Reason::ShutdownTimeout)), (0, 200));
+    adds_up(&loom);
+}
+
+/// F24: an idle program sends nothing, and its own requests are not traced.
+#[test]
+fn f24_an_idle_loom_sends_nothing() {
+    let collector = well();
+    let quick = Options { linger: Duration::from_millis(10), ..Options::default() };
+    let exporter = OtlpHttp::builder(collector.endpoint()).build().unwrap();
+    let loom = Loom::builder().exporter(exporter).delivery(quick).build();
+    work(&loom, 1);
+    assert!(loom.flush(LONG).is_complete());
+    let before = collector.report().requests_seen;
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(collector.report().requests_seen, before);
+}

@@ -1,0 +1,5 @@
+//! The whole way: a program records, a loom delivers over real sockets, and a receiver fails in every way there is.
+#![cfg(all(feature = "native", feature = "otlp-http"))]
+
+mod everyday;
+mod spool;

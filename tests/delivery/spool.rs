@@ -1,0 +1,89 @@
+//! A loom with a spool: what one process could not send the next one sends.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use spanloom::deliver::Options;
+use spanloom::native::SpoolConfig;
+use spanloom::{Loom, LoomBuilder, MemoryExporter};
+use spanloom_chaos::{Action, Chaos, Scenario, Step};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// A folder of its own for each test, gone at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("spanloom-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn spooled(folder: &Folder) -> LoomBuilder {
+    Loom::builder()
+        .spool(SpoolConfig::new(&folder.0))
+        .on_notice(|_, _| ())
+        .shutdown_timeout(Duration::from_millis(300))
+}
+
+fn work(loom: &Loom, spans: usize) {
+    for _ in 0..spans {
+        loom.span("s", None).start().end();
+    }
+}
+
+#[test]
+fn what_one_process_could_not_send_the_next_one_sends() {
+    let folder = Folder::new("next");
+    let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
+    let loom = spooled(&folder).otlp_http(hole.endpoint()).unwrap().build();
+    work(&loom, 500);
+    let receipt = loom.flush(Duration::from_millis(100));
+    assert_eq!((receipt.delivered, receipt.pending), (0, 500));
+    let receipt = loom.shutdown(Duration::from_millis(100));
+    assert_eq!((receipt.dropped, receipt.pending), (0, 500), "the spool has them");
+    drop(loom);
+
+    let memory = MemoryExporter::new();
+    let loom = spooled(&folder).exporter(memory.clone()).build();
+    let receipt = loom.flush(LONG);
+    assert_eq!((receipt.delivered, receipt.pending, loom.ledger().recovered), (500, 0, 500));
+    assert_eq!(memory.span_count(), 500);
+    drop(loom);
+
+    let memory = MemoryExporter::new();
+    let loom = spooled(&folder).exporter(memory.clone()).build();
+    assert_eq!((loom.flush(LONG).delivered, memory.span_count()), (0, 0), "delivered once");
+}
+
+#[test]
+fn an_outage_is_held_by_the_disk_alone() {
+    let folder = Folder::new("outage");
+    let hole = Scenario::new("outage")
+        .step(Step::new(Action::status(503)).requests(1, 3))
+        .step(Step::new(Action::Accept));
+    let collector = Chaos::start(hole).unwrap();
+    // Far less room than is recorded: a queue in memory alone would lose most of it.
+    let small = Options {
+        queue_bytes: 5 << 20,
+        queue_spans: 2_000,
+        retry_first: Duration::from_millis(300),
+        ..Options::default()
+    };
+    let loom = spooled(&folder).delivery(small).otlp_http(collector.endpoint()).unwrap().build();
+    for _ in 0..20 {
+        work(&loom, 1_000);
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    let receipt = loom.flush(LONG);
+    assert_eq!((receipt.dropped, receipt.pending), (0, 0), "{:?}", loom.ledger());
+    assert_eq!(collector.report().spans.unique(), 20_000);
+}
