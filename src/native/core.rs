@@ -5,24 +5,22 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::Thread;
-use std::time::Instant;
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
-use super::clock::TimeSource;
+use super::clock::{TimeSource, steady_now};
 use super::entropy::IdSource;
 use super::here::{CHUNK, Piece, ThreadBuffer};
 use super::ledger::{Ledger, Receipt, Totals};
 use super::outlet::Outlet;
 use super::pipeline::{Passed, Pipeline};
-use crate::deliver::{Parcel, Reason};
+use crate::deliver::{Amount, Parcel, Reason};
 use crate::record::Limits;
 use crate::spool::SpoolStatus;
 
 /// So many bytes of full chunks may wait; what ends then is lost, and counted.
 const MOST_WAITING: usize = 64 << 20;
 
-/// Room that there has to be for a parcel from the spool.
-const ROOM: u64 = 4 << 20;
 /// So many full chunks are taken at once: waking a thread takes longer than filling a chunk.
 const WORTH_WAKING: usize = 16;
 
@@ -187,13 +185,23 @@ impl Core {
         if let Some(mut collecting) = self.enter() {
             collecting.take_from_all();
             collecting.decide(false);
-            collecting.serve_store();
+            if let Some(store) = &mut collecting.pipeline.store {
+                store.sync();
+            }
         }
-        let flushing: Vec<_> = self.outlets.iter().map(|outlet| outlet.begin_flush(deadline)).collect();
-        for (outlet, flushing) in self.outlets.iter().zip(&flushing) {
-            outlet.wait_flushed(flushing, deadline);
+        loop {
+            // What waits on the disk is offered in parts, as the destinations have room.
+            let more = self.enter().is_some_and(|mut collecting| collecting.serve_store());
+            let flushing: Vec<_> = self.outlets.iter().map(|outlet| outlet.begin_flush(deadline)).collect();
+            for (outlet, flushing) in self.outlets.iter().zip(&flushing) {
+                outlet.wait_flushed(flushing, deadline);
+            }
+            if !more || steady_now() >= deadline {
+                return Receipt::between(&before, &self.ledger());
+            }
+            // The loom's thread may have taken the room, and what it offered is on its way.
+            thread::sleep(Duration::from_millis(1));
         }
-        Receipt::between(&before, &self.ledger())
     }
 
     /// As [`Self::flush`], and nothing is waited for any more: what is incomplete goes out as it is, what cannot be sent until
@@ -246,9 +254,13 @@ impl Core {
         }
     }
 
-    /// True where every destination has room for what comes from the spool.
-    fn has_room(&self) -> bool {
-        self.outlets.iter().all(|outlet| outlet.has_room(ROOM))
+    /// For how much more every destination has room.
+    fn room(&self) -> Amount {
+        let least = |one: Amount, other: Amount| Amount {
+            spans: one.spans.min(other.spans),
+            bytes: one.bytes.min(other.bytes),
+        };
+        self.outlets.iter().map(|outlet| outlet.room()).reduce(least).unwrap_or_default()
     }
 
     /// Up to which of the spool's parcels all destinations have settled.
@@ -320,7 +332,7 @@ impl Collecting<'_> {
         totals.lost.add(Reason::QueueFull, passed.lost);
         for stream in passed.streams {
             let parcel = match &mut self.pipeline.store {
-                Some(store) => store.keep(stream, self.core.has_room()),
+                Some(store) => store.keep(stream, self.core.room()),
                 None => Some(Parcel::new(stream)),
             };
             if let Some(parcel) = parcel {
@@ -330,18 +342,17 @@ impl Collecting<'_> {
     }
 
     /// What the spool asks for: what is settled goes, what an earlier process left is offered where there is room.
-    fn serve_store(&mut self) {
-        let Some(store) = &mut self.pipeline.store else { return };
+    /// True where there is more than there is room for.
+    fn serve_store(&mut self) -> bool {
+        let Some(store) = &mut self.pipeline.store else { return false };
         if let Some(settled) = self.core.settled() {
             store.settle(settled);
         }
         store.tick();
-        while self.core.has_room() {
-            let Some(parcel) = store.next_behind() else { break };
+        while let Some(parcel) = store.next_behind(self.core.room()) {
             self.core.offer(&mut locked(&self.core.changing.totals), &parcel);
         }
-        while self.core.has_room() {
-            let Some(found) = store.next_found() else { break };
+        while let Some(found) = store.next_found(self.core.room()) {
             let mut totals = locked(&self.core.changing.totals);
             totals.handed_over += found.spans();
             self.core.offer(&mut totals, &found);
@@ -355,6 +366,7 @@ impl Collecting<'_> {
         for (reason, spans) in store.newly_missing().iter() {
             totals.refuse(reason, spans);
         }
+        store.has_more()
     }
 }
 

@@ -20,7 +20,9 @@ use super::core::locked;
 use super::entropy::system_u64;
 use super::export::{Exporter, Outgoing};
 use super::suppress::suppress;
-use crate::deliver::{Answer, Destination, Ledger, Mark, Next, Notice, Options, Parcel, Reason, Shipment};
+use crate::deliver::{
+    Amount, Answer, Destination, Ledger, Mark, Next, Notice, Options, Parcel, Reason, Shipment,
+};
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
 
@@ -90,10 +92,9 @@ impl Outlet {
         locked(&self.state).destination.ledger()
     }
 
-    /// True where so many more bytes can wait.
-    pub(super) fn has_room(&self, bytes: u64) -> bool {
-        let room = locked(&self.state).destination.room();
-        room.bytes >= bytes && room.spans > 0
+    /// For how much more there is room.
+    pub(super) fn room(&self) -> Amount {
+        locked(&self.state).destination.room()
     }
 
     /// The last of the spool's parcels up to which all are settled here.

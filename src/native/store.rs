@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use super::clock::system_unix_nanos;
 use super::entropy::system_u64;
 use super::spool_files::FolderFiles;
-use crate::deliver::{Dropped, Parcel, Reason};
+use crate::deliver::{Amount, Dropped, Parcel, Reason};
 use crate::spool::{Recovered, RecoveryOptions, Spool, SpoolOptions, SpoolStatus, recover};
 
 /// Where records are written down before they are sent.
@@ -58,8 +58,13 @@ impl SpoolConfig {
     }
 }
 
-/// How many bytes are read back at once.
-const BACK: usize = 1 << 20;
+/// How many bytes are read back at once, at most and at least.
+const BACK: u64 = 1 << 20;
+const LEAST: u64 = 8 << 10;
+/// About how many bytes of what an earlier process left are given out at once.
+const FOUND: u64 = 64 << 10;
+/// No record of a span has fewer bytes.
+const SMALLEST: u64 = 64;
 
 /// What a parcel stands for.
 enum Origin {
@@ -81,6 +86,8 @@ pub(super) struct Store {
     behind: Option<u64>,
     /// Spans that were accepted, and cannot be read back.
     lost: Dropped,
+    /// There may be more of what an earlier process left.
+    has_found: bool,
     next: u64,
 }
 
@@ -94,7 +101,9 @@ impl Store {
             cap_bytes: config.cap_bytes,
             ..SpoolOptions::new(system_u64())
         };
-        let recovered = recover(files(&config.folder), RecoveryOptions::default(), now);
+        let chunk_bytes = usize::try_from(FOUND).unwrap_or(usize::MAX);
+        let recovery = RecoveryOptions { chunk_bytes, ..RecoveryOptions::default() };
+        let recovered = recover(files(&config.folder), recovery, now);
         Self {
             spool: Some(Spool::open(files(&config.folder), options, now)),
             durable: config.durable,
@@ -103,30 +112,37 @@ impl Store {
             given: VecDeque::new(),
             behind: None,
             lost: Dropped::default(),
+            has_found: true,
             next: 0,
         }
     }
 
     /// Writes records down, where that can be done. `None` where they are read back later, as there is no room now.
-    pub(super) fn keep(&mut self, records: Vec<u8>, has_room: bool) -> Option<Parcel> {
+    pub(super) fn keep(&mut self, records: Vec<u8>, room: Amount) -> Option<Parcel> {
         let now = system_unix_nanos();
         let appended = self.spool.as_mut().and_then(|spool| {
             if self.durable { spool.append_durable(&records, now) } else { spool.append(&records, now) }.ok()
         });
         // The spool is full or in trouble: what it does not have is held in memory, as without a spool.
         let Some(appended) = appended else { return Some(Parcel::new(records)) };
-        if self.behind.is_some() || !has_room {
+        let parcel = Parcel::new(records);
+        if self.behind.is_some() || parcel.spans() > room.spans || parcel.bytes() as u64 > room.bytes {
             self.behind.get_or_insert(appended.first.saturating_sub(1));
             return None;
         }
-        Some(Parcel::new(records).in_spool(self.number(Origin::Own(appended.last))))
+        Some(parcel.in_spool(self.number(Origin::Own(appended.last))))
     }
 
     /// Some of what was written down when there was no room; `None` where there is no more, or it cannot be read now.
-    pub(super) fn next_behind(&mut self) -> Option<Parcel> {
+    pub(super) fn next_behind(&mut self, room: Amount) -> Option<Parcel> {
         let after = self.behind?;
+        // Never more spans than there is room for, however small they are.
+        let most = room.bytes.min(room.spans.saturating_mul(SMALLEST)).min(BACK);
+        if most < LEAST.min(BACK) {
+            return None;
+        }
         let spool = self.spool.as_mut()?;
-        let back = spool.read_back(after, BACK).ok()?;
+        let back = spool.read_back(after, usize::try_from(most).unwrap_or(0)).ok()?;
         self.lost.add(Reason::SpoolCorrupt, back.missing.spans);
         // What is not written yet cannot be read; it stays behind.
         self.behind = (back.last < spool.status().accepted).then_some(back.last);
@@ -137,8 +153,13 @@ impl Store {
     }
 
     /// Some of what earlier processes left; `None` where there is no more.
-    pub(super) fn next_found(&mut self) -> Option<Parcel> {
-        let chunk = self.recovered.as_mut()?.next_chunk()?;
+    pub(super) fn next_found(&mut self, room: Amount) -> Option<Parcel> {
+        if room.bytes < 2 * FOUND || room.spans < FOUND / SMALLEST {
+            return None;
+        }
+        let chunk = self.recovered.as_mut()?.next_chunk();
+        self.has_found = chunk.is_some();
+        let chunk = chunk?;
         let number = self.number(Origin::Recovered(chunk.number));
         Some(Parcel::new(chunk.records).in_spool(number))
     }
@@ -181,6 +202,19 @@ impl Store {
         lost
     }
 
+    /// True where something on the disk has not been offered.
+    pub(super) const fn has_more(&self) -> bool {
+        self.behind.is_some() || self.has_found
+    }
+
+    /// Writes what waits, so that all of it can be read back.
+    pub(super) fn sync(&mut self) {
+        if let Some(spool) = &mut self.spool {
+            // Where that fails the spool tries again by itself.
+            let _ = spool.sync(system_unix_nanos());
+        }
+    }
+
     /// Does what time asks for.
     pub(super) fn tick(&mut self) {
         if let Some(spool) = &mut self.spool {
@@ -200,6 +234,7 @@ impl Store {
             let _ = spool.close(system_unix_nanos());
         }
         self.recovered = None;
+        self.has_found = false;
     }
 }
 
