@@ -58,12 +58,13 @@
 //!
 //! - `native` (default): [`native`]. Without it the crate is the core alone, which also compiles to WebAssembly.
 //! - `yaml` (default): configuration files.
+//! - `otlp-http` (default): spans over OTLP/HTTP, with TLS, gzip and proxies.
+//! - `otlp-grpc`: spans over OTLP/gRPC.
 //! - `regex`: regular expressions as matchers of the redactor.
 //! - `serde`: serde's traits for values, SIDs, usage and workflow logs.
 //!
 //! # Not supported yet
 //!
-//! - sending over the network: sinks are memory, file, and your own;
 //! - a store that survives a crash: what has not reached a sink is lost with the process;
 //! - metrics;
 //! - finding the current node by itself: parents are given, as in `node.node("child")`;

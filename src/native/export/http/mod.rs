@@ -18,6 +18,7 @@ mod proxy;
 
 use std::fmt;
 use std::io::Read as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -226,7 +227,9 @@ impl Exporter for OtlpHttp {
     }
 
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
-        let answer = suppress(|| self.send(outgoing));
+        // The client looks names up on a thread of its own, and panics where the system has none to give: that passes.
+        let answer = catch_unwind(AssertUnwindSafe(|| suppress(|| self.send(outgoing))))
+            .unwrap_or_else(|_| Answer::later(format!("{}: the client panicked", self.endpoint.shown)));
         self.shrink();
         answer
     }
