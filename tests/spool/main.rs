@@ -1,6 +1,7 @@
 //! The spool as a program meets it: on a folder in memory whose faults the tests rule, and on a real one.
 
 mod damage;
+mod delivery;
 mod everyday;
 mod faults;
 mod fixtures;
