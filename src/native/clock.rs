@@ -61,9 +61,9 @@ fn read_anew(last: Reading) -> u64 {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let unix_nanos = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
     let expected = match cycles {
-        Some(now) if last.cycles != 0 => {
-            last.unix_nanos.saturating_add(cycles::nanos(now.wrapping_sub(last.cycles).min(u64::from(u32::MAX))))
-        }
+        Some(now) if last.cycles != 0 => last
+            .unix_nanos
+            .saturating_add(cycles::nanos(now.wrapping_sub(last.cycles).min(u64::from(u32::MAX)))),
         _ => last.unix_nanos,
     };
     let ran_ahead = expected > unix_nanos && expected - unix_nanos < JITTER;

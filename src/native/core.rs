@@ -155,7 +155,9 @@ impl Core {
 
     /// A chunk is full. So many of them are worth waking the loom's thread, which comes by itself now and then.
     pub(super) fn note_full_chunk(&self) {
-        if self.collector.get().is_none() || self.changing.full_chunks.load(Ordering::Relaxed) % WORTH_WAKING == 0 {
+        if self.collector.get().is_none()
+            || self.changing.full_chunks.load(Ordering::Relaxed) % WORTH_WAKING == 0
+        {
             self.wake();
         }
     }

@@ -35,7 +35,9 @@ pub(super) fn nanos(cycles: u64) -> u64 {
 /// Compares the counter with the system's steady clock. To be called now and then.
 #[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
 pub(super) fn compare() {
-    let Some((first, since)) = FIRST.get_or_init(|| is_reliable().then(|| (count(), Instant::now()))) else { return };
+    let Some((first, since)) = FIRST.get_or_init(|| is_reliable().then(|| (count(), Instant::now()))) else {
+        return;
+    };
     let (cycles, passed) = (count().wrapping_sub(*first), since.elapsed());
     if passed < BASELINE || cycles == 0 {
         return;

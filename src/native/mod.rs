@@ -11,9 +11,11 @@
 //! is its own; when it ends the record is copied into the thread's buffer. Only a full buffer, or a flush, meets other threads.
 //! With a tail sampler the end of a workflow does, too: first what all threads recorded is taken on, then the end.
 
+pub(crate) mod bridges;
 mod chunk;
 mod clock;
 mod core;
+mod current;
 mod cycles;
 mod delivery;
 mod entropy;
@@ -22,14 +24,17 @@ mod folder_store;
 mod here;
 mod loom;
 mod node;
+mod suppress;
 mod workflow;
 
 pub use self::core::Ledger;
 pub use clock::system_unix_nanos;
+pub use current::{Current, Entered, InNode, current};
 pub use export::{Exporter, FileExporter, MemoryExporter, Outgoing};
 pub use folder_store::FolderStore;
 pub use loom::{Loom, LoomBuilder, Receipt};
 pub use node::{Node, NodeBuilder, Span};
+pub use suppress::{is_suppressed, suppress};
 
 pub use workflow::{Workflow, WorkflowBuilder};
 
