@@ -120,9 +120,8 @@ impl Core {
 
     /// A chunk is full. So many of them are worth waking the loom's thread, which comes by itself now and then.
     pub(super) fn note_full_chunk(&self) {
-        if self.collector.get().is_none()
-            || self.changing.full_chunks.load(Ordering::Relaxed) % WORTH_WAKING == 0
-        {
+        let full = self.changing.full_chunks.load(Ordering::Relaxed);
+        if self.has_store || self.collector.get().is_none() || full.is_multiple_of(WORTH_WAKING) {
             self.wake();
         }
     }

@@ -94,7 +94,7 @@ impl LoomBuilder {
             self = self.scope_name(name);
         }
         self = self
-            .sampler(config.sampler.clone())
+            .sampler(config.sampler)
             .limits(config.limits)
             .wording(config.wording)
             .live_view(config.live_view)

@@ -26,6 +26,8 @@ fn a_batch_arrives_whole() {
         }
     });
     provider.force_flush().unwrap();
+    // The SDK's own processor does not pass a flush on.
+    loom.flush(Duration::from_secs(30));
     assert_eq!((loom.ledger().accepted, loom.ledger().delivered), (3, 3));
     assert_eq!(tree(&loom, &memory), "order\n├─ pay\n└─ ship\n");
     provider.shutdown().unwrap();
