@@ -68,6 +68,7 @@
 //! - a store that survives a crash: what has not reached a sink is lost with the process;
 //! - metrics;
 //! - finding the current node by itself: parents are given, as in `node.node("child")`;
+//! - metrics, and configuration by environment or file;
 //! - packages for JavaScript and Python: their modules are there, the packages are not.
 //!
 //! # Where to read on
@@ -130,8 +131,16 @@ pub use usage::{Usage, UsageMode};
 #[cfg(all(doctest, feature = "native"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+#[cfg(all(feature = "opentelemetry", not(target_arch = "wasm32")))]
+pub use native::bridges::opentelemetry;
+#[cfg(all(feature = "opentelemetry-sdk", not(target_arch = "wasm32")))]
+pub use native::bridges::opentelemetry_sdk;
+#[cfg(all(feature = "tracing", not(target_arch = "wasm32")))]
+pub use native::bridges::{logs, tracing};
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub use native::{
     Exporter, FileExporter, Ledger, Loom, LoomBuilder, MemoryExporter, Node, NodeBuilder, Outgoing, Receipt,
     SetupError, Span, Workflow, WorkflowBuilder,
+    Current, Entered, Exporter, FileExporter, InNode, Ledger, Loom, LoomBuilder, MemoryExporter, Node,
+    NodeBuilder, Outgoing, Receipt, Span, Workflow, WorkflowBuilder, current,
 };

@@ -15,10 +15,12 @@
 //! [state machine](crate::deliver) and a thread of its own: one that is slow or gone holds up no other.
 //! With a tail sampler the end of a workflow does meet other threads: first what all threads recorded is taken on, then the end.
 
+pub(crate) mod bridges;
 mod chunk;
 mod clock;
 mod config;
 mod core;
+mod current;
 mod cycles;
 mod entropy;
 mod export;
@@ -36,6 +38,7 @@ mod suppress;
 mod workflow;
 
 pub use clock::system_unix_nanos;
+pub use current::{Current, Entered, InNode, current};
 pub use export::{Console, Exporter, FileExporter, MemoryExporter, Outgoing};
 #[cfg(feature = "otlp-http")]
 pub use export::{Encoding, OtlpHttp, OtlpHttpBuilder};

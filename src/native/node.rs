@@ -4,11 +4,12 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use super::core::Core;
+use super::current::{Current, Entered, InNode};
 use super::here::{Kin, Live, end_live, put_records, take_live};
 use crate::context::{Context, SpanContext, TraceFlags, TraceState};
 use crate::id::{SpanId, TraceId};
 use crate::otlp::span::{SpanKind, StatusCode};
-use crate::record::{Section, SpanRole, SpanStart};
+use crate::record::{Nested, Section, SpanRole, SpanStart};
 use crate::usage::Usage;
 use crate::value::ValueRef;
 use crate::vocabulary as key;
@@ -89,6 +90,13 @@ impl<'a> NodeBuilder<'a> {
         self
     }
 
+    /// Says whether it is a node or a plain span.
+    #[cfg(any(feature = "tracing", feature = "opentelemetry"))]
+    pub(super) const fn role(mut self, role: SpanRole) -> Self {
+        self.role = role;
+        self
+    }
+
     /// Starts the node. It ends with [`Node::end`], or when it is dropped.
     #[inline]
     pub fn start(self) -> Node {
@@ -130,7 +138,7 @@ impl<'a> NodeBuilder<'a> {
         Node { inside: Inside::Recorded(live), ids }
     }
 
-    /// Runs `step` as this node. An error becomes the node's status and an exception event, and is given on.
+    /// Runs `step` as this node, which is the current one meanwhile. An error becomes the node's status and an exception event, and is given on.
     ///
     /// ```
     /// use spanloom::loom::TextOptions;
@@ -152,6 +160,7 @@ impl<'a> NodeBuilder<'a> {
     /// Those of `step`.
     pub fn run<T, E: Display>(self, step: impl FnOnce(&mut Node) -> Result<T, E>) -> Result<T, E> {
         let mut node = self.start();
+        let _entered = node.enter();
         let result = step(&mut node);
         node.note_result(&result);
         result
@@ -179,9 +188,22 @@ impl<'a> NodeBuilder<'a> {
         step: impl AsyncFnOnce(&mut Node) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut node = self.start();
-        let result = step(&mut node).await;
+        let current = node.current();
+        let result = step(&mut node).in_node(current).await;
         node.note_result(&result);
         result
+    }
+}
+
+impl Live {
+    /// Links the span to another one; `fill` adds the attributes of the link.
+    pub(super) fn link(&mut self, to: &SpanContext, fill: impl FnOnce(&mut Nested<'_>)) {
+        let remote = if to.is_remote { 0x300 } else { 0x100 };
+        let flags = u32::from(to.flags.bits()) | remote;
+        let link = self.builder.open_link(to.trace_id, to.span_id, to.trace_state.as_str(), flags);
+        if let Some(mut link) = link {
+            fill(&mut link);
+        }
     }
 }
 
@@ -242,8 +264,14 @@ impl Node {
     }
 
     #[inline]
-    fn live(&mut self) -> Option<&mut Live> {
+    pub(super) fn live(&mut self) -> Option<&mut Live> {
         if let Inside::Recorded(live) = &mut self.inside { Some(live) } else { None }
+    }
+
+    /// True where it belongs to a workflow.
+    #[cfg(feature = "opentelemetry")]
+    pub(super) fn in_workflow(&self) -> bool {
+        matches!(&self.inside, Inside::Recorded(live) if live.kin.workflow.is_valid())
     }
 
     /// A node below this one.
@@ -258,8 +286,18 @@ impl Node {
         NodeBuilder::new(self.as_parent(), name, SpanRole::Span)
     }
 
+    /// Makes this the thread's current node until the guard goes: see [`current`](super::current()).
+    pub fn enter(&self) -> Entered {
+        self.current().enter()
+    }
+
+    /// This node as its children need it, to be carried to where they start.
+    pub fn current(&self) -> Current {
+        Current::of(self.as_parent())
+    }
+
     #[inline]
-    fn as_parent(&self) -> Parent<'_> {
+    pub(super) fn as_parent(&self) -> Parent<'_> {
         let ids = self.ids;
         match &self.inside {
             Inside::Recorded(live) => Parent {
@@ -387,16 +425,12 @@ impl Node {
 
     /// Links this node to another span.
     pub fn link(&mut self, to: &SpanContext, attributes: &[(&str, ValueRef<'_>)]) -> &mut Self {
-        let Some(live) = self.live() else { return self };
-        let remote = if to.is_remote { 0x300 } else { 0x100 };
-        let flags = u32::from(to.flags.bits()) | remote;
-        if let Some(mut link) =
-            live.builder.open_link(to.trace_id, to.span_id, to.trace_state.as_str(), flags)
-        {
-            for (name, value) in attributes {
-                link.attribute(name, &mut |sink| value.tell(sink));
-            }
-            link.close();
+        if let Some(live) = self.live() {
+            live.link(to, |link| {
+                for (name, value) in attributes {
+                    link.attribute(name, &mut |sink| value.tell(sink));
+                }
+            });
         }
         self
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Loom;
 use super::core::locked;
+use super::current::{Current, Entered};
 use super::here::{Kin, Live, end_live, take_live};
 use super::node::{Ids, NodeBuilder, Parent, announce, context_of, usable};
 use super::suppress::is_suppressed;
@@ -223,8 +224,18 @@ impl Workflow {
         NodeBuilder::new(self.as_parent(), name, SpanRole::Span)
     }
 
+    /// Makes this run the thread's current node until the guard goes: see [`current`](super::current()).
+    pub fn enter(&self) -> Entered {
+        self.current().enter()
+    }
+
+    /// This run as its children need it, to be carried to where they start.
+    pub fn current(&self) -> Current {
+        Current::of(self.as_parent())
+    }
+
     #[inline]
-    fn as_parent(&self) -> Parent<'_> {
+    pub(super) fn as_parent(&self) -> Parent<'_> {
         let core = if self.records { Some(self.loom.core()) } else { None };
         Parent {
             core,
@@ -236,7 +247,7 @@ impl Workflow {
     }
 
     /// Changes the root span, where it is still open.
-    fn change(&self, change: impl FnOnce(&mut Live)) -> &Self {
+    pub(super) fn change(&self, change: impl FnOnce(&mut Live)) -> &Self {
         if self.records {
             match &mut *locked(&self.live) {
                 Some(live) => change(live),

@@ -629,6 +629,7 @@ impl SpanBuilder {
 }
 
 mod finish;
+mod foreign;
 mod plain;
 #[cfg(test)]
 mod tests;

@@ -122,7 +122,7 @@ impl KeyIndex {
 }
 
 /// The end of the length-delimited field that starts at `start`, and its content.
-fn pair_at(out: &[u8], start: usize) -> Option<(usize, &[u8])> {
+pub(super) fn pair_at(out: &[u8], start: usize) -> Option<(usize, &[u8])> {
     let mut rest = out.get(start..)?;
     take_varint(&mut rest).ok()?;
     let length = usize::try_from(take_varint(&mut rest).ok()?).ok()?;
