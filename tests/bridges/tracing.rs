@@ -115,7 +115,10 @@ fn known_fields_say_what_a_span_is() {
         let call = info_span!("call", otel.name = "GET /x", otel.kind = "client", otel.status_code = Empty);
         call.record("otel.status_code", "error");
     });
-    assert_eq!(tree(&loom, &memory), "answer  workflow  8 in\n├─ plan  llm  8 in\n└─ GET /x  error\n");
+    assert_eq!(
+        tree(&loom, &memory),
+        "answer  workflow  8 in, 0 out\n├─ plan  llm  8 in, 0 out\n└─ GET /x  error\n"
+    );
     of_span(&loom, &memory, "GET /x", |span| {
         assert_eq!((span.kind, span.status_code), (3, 2));
         assert_eq!(attributes(span), Vec::<String>::new());
