@@ -10,6 +10,9 @@ use spanloom::value::Value;
 
 #[path = "golden_readers/astron.rs"]
 mod astron;
+#[cfg(feature = "tracing")]
+#[path = "golden_readers/logs.rs"]
+mod logs;
 
 struct Reader {
     /// Whether this JSON file is a case of this reader.
@@ -18,7 +21,11 @@ struct Reader {
     run: fn(&Value) -> Result<(), String>,
 }
 
-const READERS: [Reader; 1] = [Reader { claims: astron::claims, run: astron::run }];
+const READERS: &[Reader] = &[
+    Reader { claims: astron::claims, run: astron::run },
+    #[cfg(feature = "tracing")]
+    Reader { claims: logs::claims, run: logs::run },
+];
 
 fn main() -> ExitCode {
     // Words that are no switches are filters, as with other tests.

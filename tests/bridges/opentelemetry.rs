@@ -39,7 +39,9 @@ fn spans_nest_by_the_active_span() {
         let _active = mark_span_as_active(tracer.start("after"));
         tracer.start("inside").end();
     }
-    assert_eq!(tree(&loom, &memory), "order\n├─ pay\n└─ ship\n\nafter\n└─ inside\n");
+    // Traces without a workflow come in any order.
+    let text = tree(&loom, &memory);
+    assert!(text.contains("order\n├─ pay\n└─ ship\n") && text.contains("after\n└─ inside\n"), "{text}");
     let events = of_span(&loom, &memory, "pay", |span| {
         span.events().map(|event| event.name.to_owned()).collect::<Vec<_>>()
     });
