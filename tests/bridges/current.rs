@@ -76,6 +76,7 @@ fn futures_that_take_turns_keep_their_nodes_apart() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a future may outlive the scope of its first poll")]
 fn a_future_takes_its_node_to_another_thread() {
     let (loom, memory) = loom();
     let run = loom.workflow("answer").start();

@@ -37,7 +37,7 @@ fn list<'a>(case: &'a Value, name: &str) -> Result<&'a [Value], String> {
     }
 }
 
-fn entries<'a>(map: &'a Value) -> Result<&'a [(String, Value)], String> {
+fn entries(map: &Value) -> Result<&[(String, Value)], String> {
     match map {
         Value::Map(entries) => Ok(entries),
         _ => Err(format!("{} is no map", map.to_json())),

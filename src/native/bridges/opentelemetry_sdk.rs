@@ -21,7 +21,8 @@
 //! ```
 //!
 //! Spans leave with the loom's resource; that of the SDK is not looked at. The name and version of the library that
-//! recorded become the attributes `otel.scope.name` and `otel.scope.version`. Limits are the loom's, behind those of the SDK.
+//! recorded become the attributes `otel.scope.name` and `otel.scope.version`; a span with the attribute `spanloom.kind` is a
+//! node. Limits are the loom's, behind those of the SDK.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -34,6 +35,7 @@ use super::opentelemetry::{own_ids, span_kind, status, tell, unix_nanos};
 use crate::id::SpanId;
 use crate::native::{Loom, Receipt};
 use crate::record::{SpanBuilder, SpanRole, SpanStart};
+use crate::vocabulary as key;
 
 /// An exporter that hands the SDK's spans to this loom: see the [module](self).
 ///
@@ -104,6 +106,8 @@ impl SpanExporter {
 /// Writes a span as a record.
 fn put_span<'b>(builder: &'b mut SpanBuilder, span: &SpanData) -> &'b [u8] {
     let (trace_id, span_id) = own_ids(&span.span_context);
+    let kind =
+        span.attributes.iter().find(|pair| pair.key.as_str() == key::KIND).map(|pair| pair.value.as_str());
     builder.start(&SpanStart {
         workflow: SpanId::NONE,
         trace_id,
@@ -114,8 +118,8 @@ fn put_span<'b>(builder: &'b mut SpanBuilder, span: &SpanData) -> &'b [u8] {
         trace_state: &span.span_context.trace_state().header(),
         name: &span.name,
         span_kind: span_kind(&span.span_kind),
-        node_kind: "",
-        role: SpanRole::Span,
+        node_kind: kind.as_deref().unwrap_or_default(),
+        role: if kind.is_some() { SpanRole::Node } else { SpanRole::Span },
         start_unix_nano: unix_nanos(span.start_time),
     });
     let scope = &span.instrumentation_scope;
