@@ -143,8 +143,6 @@ pub use native::bridges::opentelemetry_sdk;
 pub use native::bridges::{logs, tracing};
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub use native::{
-    Exporter, FileExporter, Ledger, Loom, LoomBuilder, MemoryExporter, Node, NodeBuilder, Outgoing, Receipt,
-    SetupError, Span, Workflow, WorkflowBuilder,
     Current, Entered, Exporter, FileExporter, InNode, Ledger, Loom, LoomBuilder, MemoryExporter, Node,
-    NodeBuilder, Outgoing, Receipt, Span, Workflow, WorkflowBuilder, current,
+    NodeBuilder, Outgoing, Receipt, SetupError, Span, Workflow, WorkflowBuilder, current,
 };

@@ -1,8 +1,9 @@
 //! An exporter for OpenTelemetry's SDK: its spans are delivered by a loom.
 //!
 //! For programs that stay with `opentelemetry_sdk` and want the way out of here: redaction, several destinations, repeats and
-//! a ledger. Each batch of the SDK becomes records, which the loom takes as if they were its own. `force_flush` is
-//! [`Loom::flush`], `shutdown` is [`Loom::finish`]; both fail where spans were lost or are still on their way.
+//! a ledger. Each batch of the SDK becomes records, which the loom takes as if they were its own. Taking is no delivery: the
+//! ledger tells of that. `force_flush` is [`Loom::flush`] (the SDK's batch processor hands over and does not call it),
+//! `shutdown` is [`Loom::shutdown`], for all that use the loom; both fail where spans were lost or are still on their way.
 //!
 //! ```
 //! use opentelemetry::trace::{Tracer as _, TracerProvider as _};
@@ -15,7 +16,7 @@
 //!     .with_simple_exporter(spanloom::opentelemetry_sdk::exporter(&loom))
 //!     .build();
 //! provider.tracer("shop").in_span("order", |_context| ());
-//! provider.shutdown()?;
+//! provider.shutdown_with_timeout(std::time::Duration::from_secs(30))?;
 //! assert_eq!((memory.span_count(), loom.ledger().delivered), (1, 1));
 //! # Ok::<(), opentelemetry_sdk::error::OTelSdkError>(())
 //! ```
@@ -36,6 +37,9 @@ use crate::id::SpanId;
 use crate::native::{Loom, Receipt};
 use crate::record::{SpanBuilder, SpanRole, SpanStart};
 use crate::vocabulary as key;
+
+/// How long a flush may take: the SDK does not say.
+const FLUSH: Duration = Duration::from_secs(10);
 
 /// An exporter that hands the SDK's spans to this loom: see the [module](self).
 ///
@@ -77,14 +81,14 @@ impl ::opentelemetry_sdk::trace::SpanExporter for SpanExporter {
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        outcome(self.loom.flush())
+        outcome(self.loom.flush(FLUSH), FLUSH)
     }
 
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
         if self.is_shut.swap(true, Ordering::AcqRel) {
             return Err(OTelSdkError::AlreadyShutdown);
         }
-        outcome(self.loom.finish())
+        outcome(self.loom.shutdown(timeout), timeout)
     }
 }
 
@@ -160,11 +164,12 @@ fn put_event(builder: &mut SpanBuilder, event: &Event) {
     }
 }
 
-fn outcome(receipt: Receipt) -> OTelSdkResult {
+fn outcome(receipt: Receipt, timeout: Duration) -> OTelSdkResult {
     let Receipt { rejected, dropped, pending, .. } = receipt;
-    if rejected + dropped + pending == 0 {
-        return Ok(());
+    if rejected + dropped > 0 {
+        let text =
+            format!("{rejected} spans were rejected and {dropped} dropped, {pending} are still on their way");
+        return Err(OTelSdkError::InternalFailure(text));
     }
-    let text = format!("{rejected} spans were rejected, {dropped} dropped, {pending} are still on their way");
-    Err(OTelSdkError::InternalFailure(text))
+    if pending > 0 { Err(OTelSdkError::Timeout(timeout)) } else { Ok(()) }
 }

@@ -19,7 +19,7 @@
 //!     let mut query = tracer.start("SELECT");
 //!     query.set_attribute(KeyValue::new("db.system.name", "postgresql"));
 //! });
-//! loom.flush();
+//! loom.flush(std::time::Duration::from_secs(30));
 //! assert_eq!(memory.tree_text(&TextOptions::stable()), "order\n└─ SELECT\n");
 //! ```
 //!

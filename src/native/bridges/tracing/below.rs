@@ -31,7 +31,7 @@ impl Drop for Before {
 /// let came = spanloom::context::extract(&headers);
 /// let request = spanloom::tracing::below(&came, || tracing::info_span!("request"));
 /// # });
-/// # loom.flush();
+/// # loom.flush(std::time::Duration::from_secs(30));
 /// # memory.each_span(|span| assert_eq!(span.trace_id.to_string(), "0af7651916cd43dd8448eb211c80319c"));
 /// # assert_eq!(memory.span_count(), 1);
 /// ```

@@ -27,7 +27,7 @@
 //!     let _step = tracing::info_span!("weather", spanloom.kind = "tool", city = "Paris").entered();
 //!     tracing::error!("no route");
 //! });
-//! loom.flush();
+//! loom.flush(std::time::Duration::from_secs(30));
 //! assert_eq!(
 //!     memory.tree_text(&TextOptions::stable()),
 //!     "answer  workflow\n└─ weather  tool  error: no route\n"
