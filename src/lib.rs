@@ -62,6 +62,9 @@
 //! - `otlp-grpc`: spans over OTLP/gRPC.
 //! - `regex`: regular expressions as matchers of the redactor.
 //! - `serde`: serde's traits for values, SIDs, usage and workflow logs.
+//! - `tracing`: `tracing`, a layer that records tracing spans, and `logs`, one that writes log lines with trace ids.
+//! - `opentelemetry`: `opentelemetry`, a provider behind OpenTelemetry's API.
+//! - `opentelemetry-sdk`: `opentelemetry_sdk`, an exporter for OpenTelemetry's SDK.
 //!
 //! # Not supported yet
 //!
@@ -74,7 +77,8 @@
 //! # Where to read on
 //!
 //! [`examples/demo.rs`](https://github.com/spanloom/spanloom/blob/main/examples/demo.rs) is a whole agent. In the
-//! repository `docs/records.md` tells what is written, byte by byte, `ARCHITECTURE.md` how the parts hang together.
+//! repository `docs/records.md` tells what is written, byte by byte, `docs/bridges.md` how what is instrumented already
+//! records into a loom, `ARCHITECTURE.md` how the parts hang together.
 #![deny(missing_docs, unsafe_code)]
 // The overview names what only the native feature has.
 #![cfg_attr(not(feature = "native"), allow(rustdoc::broken_intra_doc_links))]

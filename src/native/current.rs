@@ -173,7 +173,7 @@ impl Drop for Entered {
     }
 }
 
-/// The thread's current node, where there is one: see the [module](self).
+/// The thread's current node, where there is one: the one that was entered last.
 ///
 /// ```
 /// assert!(spanloom::current().is_none());

@@ -6,6 +6,8 @@ use spanloom::loom::TextOptions;
 use spanloom::sample::{Root, Sampler};
 use spanloom::{InNode, Loom, MemoryExporter, current};
 
+use crate::support::PATIENCE;
+
 /// A future that is not ready at once.
 fn yields() -> impl Future<Output = ()> + Send {
     let mut polled = false;
@@ -43,7 +45,7 @@ fn steps_and_threads_find_their_node() {
         .unwrap();
     assert!(current().is_none());
     run.end();
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     assert_eq!(
         memory.tree_text(&TextOptions::stable()),
         "answer  workflow\n└─ plan\n   ├─ in the step\n   └─ in a thread\n"
@@ -70,12 +72,13 @@ fn futures_that_take_turns_keep_their_nodes_apart() {
         }
     }
     run.end();
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     let text = memory.tree_text(&TextOptions::stable());
     assert_eq!(text, "answer  workflow\n├─ a\n│  └─ below\n└─ b\n   └─ below\n");
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a future may outlive the scope of its first poll")]
 fn a_future_takes_its_node_to_another_thread() {
     let (loom, memory) = loom();
     let run = loom.workflow("answer").start();
@@ -94,7 +97,7 @@ fn a_future_takes_its_node_to_another_thread() {
     .join()
     .unwrap();
     run.end();
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     assert_eq!(memory.tree_text(&TextOptions::stable()), "answer  workflow\n└─ fetch\n");
 }
 
@@ -109,7 +112,7 @@ fn what_is_not_sampled_stays_so_below() {
     let ids = |context: spanloom::context::Context| context.span.expect("a valid context").trace_id;
     assert_eq!(ids(step.current().context()), ids(run.context()));
     drop((step, _inside, run));
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     assert_eq!(memory.span_count(), 0);
 }
 

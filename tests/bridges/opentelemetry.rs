@@ -11,7 +11,7 @@ use spanloom::host::{ManualClock, SeededEntropy};
 use spanloom::sample::{Root, Sampler};
 use spanloom::{Loom, current, opentelemetry::provider};
 
-use crate::support::{attributes, loom, loom_with, of_span, tree};
+use crate::support::{PATIENCE, attributes, loom, loom_with, of_span, tree};
 
 fn remote(flags: TraceFlags) -> Context {
     let state = TraceState::from_key_value([("vendor", "abc")]).unwrap();
@@ -130,7 +130,7 @@ fn the_clock_and_the_ids_are_the_looms() {
         span.add_event("half", vec![]);
         clock.advance(1_000);
         drop(span);
-        loom.flush(std::time::Duration::from_secs(30));
+        loom.flush(PATIENCE);
         memory.to_otlp()
     };
     assert_eq!(record(), record());
@@ -165,13 +165,13 @@ fn what_is_not_sampled_is_passed_on_and_not_recorded() {
     let none = below(&Context::new().with_remote_span_context(SpanContext::empty_context()));
     assert!(!none.is_recording());
     drop((child, none));
-    unsampled.flush(std::time::Duration::from_secs(30));
+    unsampled.flush(PATIENCE);
     assert_eq!(memory.span_count(), 0);
 
     let (off, memory) = loom_with(Loom::builder().sampler(Sampler::Root(Root::AlwaysOff)));
     let tracer = provider(&off).tracer("shop");
     tracer.in_span("order", |context| assert!(!context.span().is_recording()));
-    off.flush(std::time::Duration::from_secs(30));
+    off.flush(PATIENCE);
     assert_eq!((memory.span_count(), off.ledger().sampled_out), (0, 1));
 }
 

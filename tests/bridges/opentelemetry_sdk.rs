@@ -13,7 +13,7 @@ use spanloom::deliver::{Answer, Reason};
 use spanloom::opentelemetry_sdk::exporter;
 use spanloom::{Exporter, Loom, Outgoing};
 
-use crate::support::{attributes, loom, of_span, tree};
+use crate::support::{PATIENCE, attributes, loom, of_span, tree};
 
 #[test]
 fn a_batch_arrives_whole() {
@@ -26,11 +26,11 @@ fn a_batch_arrives_whole() {
         }
     });
     provider.force_flush().unwrap();
-    // The SDK's own processor does not pass a flush on.
-    loom.flush(Duration::from_secs(30));
+    // The SDK's own flush only hands over.
+    assert!(loom.flush(PATIENCE).is_complete());
     assert_eq!((loom.ledger().accepted, loom.ledger().delivered), (3, 3));
     assert_eq!(tree(&loom, &memory), "order\n├─ pay\n└─ ship\n");
-    provider.shutdown().unwrap();
+    provider.shutdown_with_timeout(PATIENCE).unwrap();
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn every_part_of_a_span_arrives() {
         assert_eq!((event.name, event.time_unix_nano), ("sent", 101_000_000_000));
         assert_eq!(seen.links().next().unwrap().span_id.to_string(), format!("{:016x}", 6));
     });
-    provider.shutdown().unwrap();
+    provider.shutdown_with_timeout(PATIENCE).unwrap();
 }
 
 /// An exporter that no span gets past.
@@ -87,17 +87,17 @@ fn what_is_lost_is_told() {
     let loom = Loom::builder().exporter(Closed).build();
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter(&loom)).build();
     provider.tracer("shop").start("order").end();
-    let _ = provider.force_flush();
-    assert_eq!(loom.ledger().accepted, 1);
-    assert_eq!(loom.ledger().delivered, 0);
-    let _ = provider.shutdown();
+    provider.force_flush().unwrap();
+    loom.flush(PATIENCE);
+    let ledger = loom.ledger();
+    assert_eq!((ledger.accepted, ledger.delivered, ledger.dropped), (1, 0, 1));
 }
 
 #[test]
 fn after_a_shutdown_nothing_is_taken() {
     let (loom, _memory) = loom();
     let exporter = exporter(&loom);
-    assert!(exporter.shutdown().is_ok());
+    assert!(exporter.shutdown_with_timeout(PATIENCE).is_ok());
     assert!(matches!(exporter.shutdown(), Err(OTelSdkError::AlreadyShutdown)));
     let mut export = Box::pin(exporter.export(Vec::new()));
     let mut task = std::task::Context::from_waker(std::task::Waker::noop());

@@ -1,8 +1,13 @@
 //! What the tests share.
 
+use std::time::Duration;
+
 use spanloom::loom::TextOptions;
 use spanloom::otlp::span::SpanView;
 use spanloom::{Loom, LoomBuilder, MemoryExporter};
+
+/// How long anything may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A loom that keeps what it records.
 pub fn loom() -> (Loom, MemoryExporter) {
@@ -16,13 +21,13 @@ pub fn loom_with(builder: LoomBuilder) -> (Loom, MemoryExporter) {
 
 /// The trees so far.
 pub fn tree(loom: &Loom, memory: &MemoryExporter) -> String {
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     memory.tree_text(&TextOptions::stable())
 }
 
 /// What `look` says of the span with this name.
 pub fn of_span<T>(loom: &Loom, memory: &MemoryExporter, name: &str, look: impl Fn(&SpanView<'_>) -> T) -> T {
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     let mut found = None;
     memory.each_span(|span| {
         if span.name == name {

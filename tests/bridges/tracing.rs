@@ -7,7 +7,7 @@ use tracing::{debug, error, error_span, event, info, info_span, warn};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
-use crate::support::{attributes, loom, of_span, tree};
+use crate::support::{PATIENCE, attributes, loom, of_span, tree};
 
 fn traced(loom: &Loom, run: impl FnOnce()) {
     let subscriber = tracing_subscriber::registry().with(spanloom::tracing::layer(loom));
@@ -232,7 +232,7 @@ fn spans_may_move_between_threads() {
         }
     });
     drop(span);
-    loom.flush(std::time::Duration::from_secs(30));
+    loom.flush(PATIENCE);
     assert_eq!(memory.span_count(), 201);
     let order = of_span(&loom, &memory, "order", |span| span.span_id);
     memory.each_span(|span| assert!(span.name == "order" || span.parent_span_id == order));

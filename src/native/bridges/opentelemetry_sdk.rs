@@ -1,8 +1,9 @@
 //! An exporter for OpenTelemetry's SDK: its spans are delivered by a loom.
 //!
 //! For programs that stay with `opentelemetry_sdk` and want the way out of here: redaction, several destinations, repeats and
-//! a ledger. Each batch of the SDK becomes records, which the loom takes as if they were its own. `force_flush` is
-//! [`Loom::flush`], `shutdown` is [`Loom::finish`]; both fail where spans were lost or are still on their way.
+//! a ledger. Each batch of the SDK becomes records, which the loom takes as if they were its own. Taking is no delivery: the
+//! ledger tells of that. `force_flush` is [`Loom::flush`] (the SDK's batch processor hands over and does not call it),
+//! `shutdown` is [`Loom::shutdown`], for all that use the loom; both fail where spans were lost or are still on their way.
 //!
 //! ```
 //! use opentelemetry::trace::{Tracer as _, TracerProvider as _};
@@ -15,13 +16,14 @@
 //!     .with_simple_exporter(spanloom::opentelemetry_sdk::exporter(&loom))
 //!     .build();
 //! provider.tracer("shop").in_span("order", |_context| ());
-//! provider.shutdown()?;
+//! provider.shutdown_with_timeout(std::time::Duration::from_secs(30))?;
 //! assert_eq!((memory.span_count(), loom.ledger().delivered), (1, 1));
 //! # Ok::<(), opentelemetry_sdk::error::OTelSdkError>(())
 //! ```
 //!
 //! Spans leave with the loom's resource; that of the SDK is not looked at. The name and version of the library that
-//! recorded become the attributes `otel.scope.name` and `otel.scope.version`. Limits are the loom's, behind those of the SDK.
+//! recorded become the attributes `otel.scope.name` and `otel.scope.version`; a span with the attribute `spanloom.kind` is a
+//! node. Limits are the loom's, behind those of the SDK.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -34,8 +36,9 @@ use super::opentelemetry::{own_ids, span_kind, status, tell, unix_nanos};
 use crate::id::SpanId;
 use crate::native::{Loom, Receipt};
 use crate::record::{SpanBuilder, SpanRole, SpanStart};
+use crate::vocabulary as key;
 
-/// How long a flush may take, where the SDK does not say.
+/// How long a flush may take: the SDK does not say.
 const FLUSH: Duration = Duration::from_secs(10);
 
 /// An exporter that hands the SDK's spans to this loom: see the [module](self).
@@ -78,15 +81,14 @@ impl ::opentelemetry_sdk::trace::SpanExporter for SpanExporter {
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        outcome(self.loom.flush(FLUSH))
+        outcome(self.loom.flush(FLUSH), FLUSH)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
         if self.is_shut.swap(true, Ordering::AcqRel) {
             return Err(OTelSdkError::AlreadyShutdown);
         }
-        // The loom is the program's: it goes on.
-        outcome(self.loom.flush(timeout))
+        outcome(self.loom.shutdown(timeout), timeout)
     }
 }
 
@@ -108,6 +110,8 @@ impl SpanExporter {
 /// Writes a span as a record.
 fn put_span<'b>(builder: &'b mut SpanBuilder, span: &SpanData) -> &'b [u8] {
     let (trace_id, span_id) = own_ids(&span.span_context);
+    let kind =
+        span.attributes.iter().find(|pair| pair.key.as_str() == key::KIND).map(|pair| pair.value.as_str());
     builder.start(&SpanStart {
         workflow: SpanId::NONE,
         trace_id,
@@ -118,8 +122,8 @@ fn put_span<'b>(builder: &'b mut SpanBuilder, span: &SpanData) -> &'b [u8] {
         trace_state: &span.span_context.trace_state().header(),
         name: &span.name,
         span_kind: span_kind(&span.span_kind),
-        node_kind: "",
-        role: SpanRole::Span,
+        node_kind: kind.as_deref().unwrap_or_default(),
+        role: if kind.is_some() { SpanRole::Node } else { SpanRole::Span },
         start_unix_nano: unix_nanos(span.start_time),
     });
     let scope = &span.instrumentation_scope;
@@ -160,11 +164,12 @@ fn put_event(builder: &mut SpanBuilder, event: &Event) {
     }
 }
 
-fn outcome(receipt: Receipt) -> OTelSdkResult {
+fn outcome(receipt: Receipt, timeout: Duration) -> OTelSdkResult {
     let Receipt { rejected, dropped, pending, .. } = receipt;
-    if rejected + dropped + pending == 0 {
-        return Ok(());
+    if rejected + dropped > 0 {
+        let text =
+            format!("{rejected} spans were rejected and {dropped} dropped, {pending} are still on their way");
+        return Err(OTelSdkError::InternalFailure(text));
     }
-    let text = format!("{rejected} spans were rejected, {dropped} dropped, {pending} are still on their way");
-    Err(OTelSdkError::InternalFailure(text))
+    if pending > 0 { Err(OTelSdkError::Timeout(timeout)) } else { Ok(()) }
 }

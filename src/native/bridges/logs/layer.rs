@@ -1,5 +1,6 @@
 //! The layer that writes log lines.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -58,6 +59,20 @@ impl LogSpan {
     }
 }
 
+thread_local! {
+    /// This thread is writing a line.
+    static WRITING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Ends the writing of a line, also after a panic.
+struct Written;
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        WRITING.set(false);
+    }
+}
+
 impl JsonLayer {
     pub(super) fn new(options: Options) -> Self {
         let tells_start = options.filter.would_enable(TARGET, &Level::INFO);
@@ -84,6 +99,11 @@ impl JsonLayer {
 
     fn write(&self, members: &Members, place: &Place<'_>, message: &str) {
         let line = members.line(self.time.unix_nanos(), self.utc_offset_minutes, place, message);
+        // A writer that itself uses tracing must not come here again while it holds the lock.
+        if WRITING.replace(true) {
+            return;
+        }
+        let _written = Written;
         // Nobody could be told of a log that cannot be written.
         let _ = locked(&self.writer).write_all(line.as_bytes());
     }

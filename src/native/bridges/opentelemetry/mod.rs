@@ -40,7 +40,32 @@ pub use tracer::{Provider, Tracer};
 #[cfg(feature = "opentelemetry-sdk")]
 pub(super) use values::{span_kind, status, tell, unix_nanos};
 
+use ::opentelemetry::trace::TraceContextExt as _;
+
 use crate::native::Loom;
+
+/// The active span of an OpenTelemetry context, for what is to stand below it.
+///
+/// ```
+/// use opentelemetry::Context;
+/// use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+/// let loom = spanloom::Loom::builder().build();
+/// let tracer = spanloom::opentelemetry::provider(&loom).tracer("shop");
+/// tracer.in_span("order", |active| {
+///     let above = spanloom::opentelemetry::context(&active);
+///     let run = loom.workflow("answer").parent(&above).start();
+///     assert_eq!(run.context().span.unwrap().trace_id, above.span.unwrap().trace_id);
+/// });
+/// ```
+#[must_use]
+pub fn context(context: &::opentelemetry::Context) -> crate::context::Context {
+    let active = context.span();
+    let span = active.span_context();
+    crate::context::Context {
+        span: span.is_valid().then(|| ids::own_context(span)),
+        ..crate::context::Context::default()
+    }
+}
 
 /// A provider whose tracers record into this loom: see the [module](self).
 ///

@@ -6,7 +6,7 @@ use ::opentelemetry::propagation::text_map_propagator::FieldIter;
 use ::opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use ::opentelemetry::trace::TraceContextExt as _;
 
-use super::ids::{own_context, their_context};
+use super::ids::their_context;
 use crate::context::{self, BAGGAGE, Baggage, ReadHeaders, TRACEPARENT, TRACESTATE, WriteHeaders};
 
 /// Reads and writes `traceparent`, `tracestate` and `baggage` by the rules of [`context`](crate::context).
@@ -64,18 +64,12 @@ impl WriteHeaders for Writes<'_> {
 
 impl TextMapPropagator for Propagator {
     fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
-        let span = cx.span();
         let mut baggage = Baggage::default();
         for (name, (value, metadata)) in cx.baggage() {
             // What is no baggage by its rules stays here.
             let _ = baggage.insert_with_metadata(name.as_str(), value.as_str(), metadata.as_str());
         }
-        let came = span.span_context();
-        let goes = context::Context {
-            span: came.is_valid().then(|| own_context(came)),
-            baggage,
-            ..context::Context::default()
-        };
+        let goes = context::Context { baggage, ..super::context(cx) };
         context::inject(&goes, &mut Writes(injector));
     }
 
