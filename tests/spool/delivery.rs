@@ -58,7 +58,7 @@ fn live(world: &mut World, files: &MemoryFiles, random: &SeededEntropy, session:
             break;
         }
         assert!(step < 100_000, "it does not come to an end");
-        if step <= steps && random.next_u64() % 3 > 0 {
+        if step <= steps && !random.next_u64().is_multiple_of(3) {
             let id = session * 1_000_000 + spool.status().accepted + 1;
             let record = ended_with(id, &"x".repeat(random.next_u64() as usize % 300));
             spool.append(&record, now).expect("there is room");
