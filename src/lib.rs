@@ -2,7 +2,7 @@
 //!
 //! A program makes one [`Loom`]. A run of a workflow is a [`Workflow`], each of its steps
 //! a [`Node`]. What they record is written as OpenTelemetry protobuf (OTLP) at once, span by span, and goes
-//! to sinks: into memory, into a file, to code of your own.
+//! to exporters: over OTLP, into memory, into a file, to code of your own.
 //!
 #![cfg_attr(feature = "native", doc = "```")]
 #![cfg_attr(not(feature = "native"), doc = "```ignore")]
@@ -38,7 +38,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`native`] | the handles above, sinks, a folder for large values; the only module that knows threads, clock and files |
+//! | [`native`] | the handles above, exporters, the spool's files, bridges; the only module that knows threads, clock, files and sockets |
 //! | [`record`] | records: OTLP spans in envelopes, the builder that writes them, what hosts in other languages send |
 //! | [`loom`] | from records to workflow trees, and their picture as text |
 //! | [`workflow`] | workflow logs (`NodeLog`, `NodeTraceLog`, `WorkflowLog`): a view of spans, and back |
@@ -68,10 +68,7 @@
 //!
 //! # Not supported yet
 //!
-//! - a store that survives a crash: what has not reached a sink is lost with the process;
 //! - metrics;
-//! - finding the current node by itself: parents are given, as in `node.node("child")`;
-//! - metrics, and configuration by environment or file;
 //! - packages for JavaScript and Python: their modules are there, the packages are not.
 //!
 //! # Where to read on
