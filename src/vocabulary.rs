@@ -89,6 +89,10 @@ pub const EXCEPTION_STACKTRACE: &str = "exception.stacktrace";
 pub const ERROR_TYPE: &str = "error.type";
 /// The end that a host gave, where it was before the start: nanoseconds as a text.
 pub const CLOCK_SUSPECT_END: &str = "spanloom.clock_suspect.end";
+/// True on a span that was sent when it started, and has not ended.
+pub const IN_PROGRESS: &str = "spanloom.in_progress";
+/// Which word on a span this is: 0 when it was sent as it started. The whole span, without this, follows under the same ids.
+pub const REVISION: &str = "spanloom.revision";
 /// How many values of the span were cut or left out of their attribute by a limit.
 pub const CUT: &str = "spanloom.cut";
 

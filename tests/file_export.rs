@@ -150,6 +150,7 @@ fn a_full_disk_is_a_reason_to_try_again() {
         scope: &spanloom::otlp::Scope::default(),
         wording: spanloom::otlp::convention::Wording::default(),
         within: std::time::Duration::from_secs(10),
+        running: false,
     };
     let answer = FileExporter::append("/dev/full").unwrap().export(&outgoing);
     assert!(matches!(&answer, Answer::Later { why, .. } if why.starts_with("/dev/full: ")), "{answer:?}");

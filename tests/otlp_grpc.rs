@@ -200,7 +200,14 @@ impl Batch {
 
     fn outgoing(&self, within: Duration) -> Outgoing<'_> {
         let (resource, scope) = (&self.resource, &self.scope);
-        Outgoing { records: &self.records, resource, scope, wording: Wording::default(), within }
+        Outgoing {
+            records: &self.records,
+            resource,
+            scope,
+            wording: Wording::default(),
+            within,
+            running: false,
+        }
     }
 
     fn send(&self, exporter: &mut OtlpGrpc) -> Answer {

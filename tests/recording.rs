@@ -454,3 +454,33 @@ fn the_tail_sampler_sees_what_other_threads_still_hold() {
     assert!(text.starts_with("w  workflow") && text.contains("└─ fails  error: no"), "{text}");
     assert_eq!(loom.ledger().delivered, 2);
 }
+
+/// What a caller gave along goes on with every call that its run makes, recorded or not.
+#[test]
+fn baggage_and_request_ids_go_on_with_a_run() {
+    let headers: Vec<(String, String)> = [
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ("baggage", "tenant=blue"),
+        ("x-request-id", "r-7"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    for sampler in [spanloom::sample::Sampler::ALWAYS_ON, spanloom::sample::Sampler::ALWAYS_OFF] {
+        let loom = Loom::builder().sampler(sampler).build();
+        let came = loom.extract(&headers);
+        let run = loom.workflow("w").parent(&came).start();
+        let node = run.node("n").start();
+        let below = node.node("below").start();
+        for context in [run.context(), node.context(), below.context()] {
+            let mut sent: Vec<(String, String)> = Vec::new();
+            loom.inject(&context, &mut sent);
+            let value =
+                |name: &str| sent.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+            assert_eq!(
+                (value("baggage"), value("x-request-id")),
+                (Some("tenant=blue"), Some("r-7")),
+                "{sent:?}"
+            );
+        }
+    }
+}

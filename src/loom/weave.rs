@@ -118,6 +118,9 @@ const fn changed_after_end(strand: &Strand) -> bool {
     strand.finished && strand.start_revision > strand.revision
 }
 
+/// Two clocks of one machine may be so far apart, in nanoseconds, without anything being wrong.
+const CLOCKS_APART: u64 = 1_000_000;
+
 fn node_of(strand: &Strand, mut flags: NodeFlags, parent: NodeIndex) -> Node {
     let ends_early = strand.finished && strand.end < strand.start;
     let said = strand.flags & record_flags::CLOCK_SUSPECT != 0;
@@ -403,7 +406,8 @@ fn mark(woven: &mut Woven, now: u64) {
         let mut flags = node.flags;
         let after_parent = parent.is_some_and(|parent| !unended(parent) && node.start > parent.end);
         flags.set_if(after_parent, NodeFlags::PARENT_ENDED);
-        let before_parent = parent.is_some_and(|parent| node.start < parent.start);
+        let before_parent =
+            parent.is_some_and(|parent| node.start.saturating_add(CLOCKS_APART) < parent.start);
         flags.set_if(before_parent || node.start > now.saturating_add(FUTURE), NodeFlags::CLOCK_SUSPECT);
         let after_root = closed.is_some_and(|closed| !is_root && !unended(node) && node.end > closed);
         flags.set_if(woven.late || after_root, NodeFlags::LATE);

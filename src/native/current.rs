@@ -99,7 +99,8 @@ impl Current {
     /// The node as other programs are to see it.
     #[must_use]
     pub fn context(&self) -> Context {
-        context_of(self.ids, self.trace_state().clone())
+        let passed = self.kin.as_ref().and_then(|kin| kin.passed.as_deref());
+        context_of(self.ids, self.trace_state().clone(), passed)
     }
 
     /// Makes this the thread's current node until the guard goes.

@@ -97,7 +97,7 @@ impl LoomBuilder {
             .sampler(config.sampler)
             .limits(config.limits)
             .wording(config.wording)
-            .live_view(config.live_view)
+            .running_spans(config.live_view)
             .random_flag(config.random_flag)
             .disabled(!config.enabled);
         if let Some(rules) = config.redaction.rules() {

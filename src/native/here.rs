@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use super::chunk::{Chunk, Filled, Writer};
 use super::core::{Core, locked};
-use crate::context::TraceState;
+use crate::context::{Context, TraceState};
 use crate::id::SpanId;
 use crate::record::SpanBuilder;
 
@@ -37,6 +37,8 @@ pub(super) struct Kin {
     pub(super) workflow: SpanId,
     pub(super) trace_state: TraceState,
     pub(super) identity: Option<Arc<super::workflow::OwnedIdentity>>,
+    /// The baggage and the request id that came with the caller's context, if any.
+    pub(super) passed: Option<Arc<Context>>,
     /// Where the workflow keeps its own records, if it does.
     pub(super) log: Option<Arc<Mutex<Vec<u8>>>>,
 }
@@ -54,7 +56,7 @@ impl Kin {
 
     #[inline]
     fn is_plain(&self) -> bool {
-        self.identity.is_none() && self.log.is_none() && self.trace_state.is_empty()
+        self.identity.is_none() && self.log.is_none() && self.passed.is_none() && self.trace_state.is_empty()
     }
 }
 

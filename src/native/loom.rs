@@ -247,6 +247,7 @@ pub struct LoomBuilder {
     redactor: Option<Redactor>,
     wording: Wording,
     live_view: bool,
+    running: bool,
     random_flag: bool,
     disabled: bool,
     exporters: Vec<(Box<dyn Exporter>, Option<Options>)>,
@@ -307,8 +308,8 @@ impl LoomBuilder {
     }
 
     /// Writes records down before they are sent, so that they survive the death of the process: the next loom with this spool
-    /// sends what was left, and closes nodes that never ended as abandoned. For those, switch [`Self::live_view`] on, which
-    /// writes a record when a node starts, too.
+    /// sends what was left, and closes nodes that never ended as abandoned. For those, [`Self::live_view`] is switched on: a
+    /// record is written when a node starts, too.
     ///
     /// ```
     /// use spanloom::native::SpoolConfig;
@@ -322,6 +323,7 @@ impl LoomBuilder {
     #[must_use]
     pub fn spool(mut self, spool: SpoolConfig) -> Self {
         self.spool = Some(spool);
+        self.live_view = true;
         self
     }
 
@@ -398,6 +400,25 @@ impl LoomBuilder {
         self
     }
 
+    /// Sends spans also when they start, over OTLP and into files, so that a viewer can show what is running. Such a span has no
+    /// end and the attribute `spanloom.in_progress`; when it ends the whole span follows under the same ids. Receivers that
+    /// know nothing of that show both, so it is off by default. Switches [`Self::live_view`] on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let loom = Loom::builder().exporter(MemoryExporter::new()).running_spans(true).build();
+    /// let run = loom.workflow("answer").start();
+    /// loom.flush(Duration::from_secs(5)); // the run is on its way, and can be seen
+    /// run.end();
+    /// ```
+    #[must_use]
+    pub const fn running_spans(mut self, on: bool) -> Self {
+        self.running = on;
+        self.live_view |= on;
+        self
+    }
+
     /// Tells peers that trace ids are random, as W3C Trace Context level 2 has it. Off by default: older peers refuse the flag.
     #[must_use]
     pub const fn random_flag(mut self, on: bool) -> Self {
@@ -446,6 +467,7 @@ impl LoomBuilder {
             resource: Resource::new(attributes),
             scope: Scope::new(self.scope_name.as_deref().unwrap_or("spanloom"), env!("CARGO_PKG_VERSION")),
             wording: self.wording,
+            running: self.running,
         });
         let listener = self
             .listener

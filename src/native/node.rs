@@ -102,7 +102,13 @@ impl<'a> NodeBuilder<'a> {
     pub fn start(self) -> Node {
         match self.parent.core {
             Some(core) => self.record(core),
-            None => Node { inside: Inside::PassedOn(self.parent.trace_state.clone()), ids: self.parent.ids },
+            None => {
+                let passed = self.parent.kin.and_then(|kin| kin.passed.clone());
+                Node {
+                    inside: Inside::PassedOn(self.parent.trace_state.clone(), passed),
+                    ids: self.parent.ids,
+                }
+            }
         }
     }
 
@@ -240,8 +246,8 @@ pub struct Node {
 /// What a node holds.
 enum Inside {
     Recorded(Box<Live>),
-    /// Nothing is recorded; the tracestate still goes on to other programs.
-    PassedOn(TraceState),
+    /// Nothing is recorded; the tracestate still goes on to other programs, and what else came with the caller's context.
+    PassedOn(TraceState, Option<Arc<Context>>),
 }
 
 /// A span outside the graph of a workflow's nodes: the same handle.
@@ -307,7 +313,7 @@ impl Node {
                 is_remote: false,
                 kin: Some(&live.kin),
             },
-            Inside::PassedOn(trace_state) => {
+            Inside::PassedOn(trace_state, _) => {
                 Parent { core: None, ids, trace_state, is_remote: false, kin: None }
             }
         }
@@ -438,7 +444,11 @@ impl Node {
     /// The node as other programs are to see it: what to inject into calls that it makes.
     #[must_use]
     pub fn context(&self) -> Context {
-        context_of(self.ids, self.as_parent().trace_state.clone())
+        let passed = match &self.inside {
+            Inside::Recorded(live) => &live.kin.passed,
+            Inside::PassedOn(_, passed) => passed,
+        };
+        context_of(self.ids, self.as_parent().trace_state.clone(), passed.as_deref())
     }
 
     /// Ends the node now.
@@ -456,7 +466,7 @@ impl Node {
 
     fn finish(&mut self, end: Option<u64>) {
         if let Inside::Recorded(live) =
-            std::mem::replace(&mut self.inside, Inside::PassedOn(TraceState::EMPTY))
+            std::mem::replace(&mut self.inside, Inside::PassedOn(TraceState::EMPTY, None))
         {
             let end = end.unwrap_or_else(|| live.core.time.unix_nanos());
             end_live(live, end);
@@ -482,8 +492,8 @@ impl std::fmt::Debug for Node {
     }
 }
 
-/// The context that carries these ids.
-pub(super) fn context_of(ids: Ids, trace_state: TraceState) -> Context {
+/// The context that carries these ids, and the baggage and request id that came from the caller.
+pub(super) fn context_of(ids: Ids, trace_state: TraceState, passed: Option<&Context>) -> Context {
     let Ids { trace_id, span_id, flags } = ids;
     let span = (trace_id.is_valid() && span_id.is_valid()).then_some(SpanContext {
         trace_id,
@@ -492,7 +502,7 @@ pub(super) fn context_of(ids: Ids, trace_state: TraceState) -> Context {
         trace_state,
         is_remote: false,
     });
-    Context { span, ..Context::default() }
+    Context { span, ..passed.cloned().unwrap_or_default() }
 }
 
 /// A context that a span can stand below: one with ids.

@@ -34,6 +34,8 @@ pub(super) struct Sender {
     pub(super) resource: Resource,
     pub(super) scope: Scope,
     pub(super) wording: Wording,
+    /// Spans are sent when they start, too.
+    pub(super) running: bool,
 }
 
 /// Is told what people should hear of a destination.
@@ -212,6 +214,7 @@ fn send(exporter: &mut dyn Exporter, sender: &Sender, shipment: &Shipment) -> An
         scope: &sender.scope,
         wording: sender.wording,
         within: shipment.within,
+        running: sender.running,
     };
     catch_unwind(AssertUnwindSafe(|| suppress(|| exporter.export(&outgoing)))).unwrap_or_else(|_| {
         Answer::Refused { reason: Reason::NonRetryable, why: "the exporter panicked".to_owned() }

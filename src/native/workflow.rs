@@ -47,6 +47,7 @@ pub struct WorkflowBuilder<'a> {
     identity: Identity<'a>,
     question: &'a str,
     parent: Option<SpanContext>,
+    passed: Option<Arc<Context>>,
     start_unix_nano: Option<u64>,
     keeps_log: bool,
 }
@@ -59,6 +60,7 @@ impl<'a> WorkflowBuilder<'a> {
             identity: Identity::default(),
             question: "",
             parent: None,
+            passed: None,
             start_unix_nano: None,
             keeps_log: false,
         }
@@ -97,6 +99,8 @@ impl<'a> WorkflowBuilder<'a> {
     /// The span of another program, or of this one, below which it runs.
     pub fn parent(mut self, context: &Context) -> Self {
         self.parent.clone_from(&context.span);
+        let passes_on = !context.baggage.is_empty() || context.request_id.is_some();
+        self.passed = passes_on.then(|| Arc::new(Context { span: None, ..context.clone() }));
         self
     }
 
@@ -120,6 +124,7 @@ impl<'a> WorkflowBuilder<'a> {
         if core.disabled || is_suppressed() {
             let kin = Kin {
                 trace_state: parent.map_or(TraceState::EMPTY, |span| span.trace_state.clone()),
+                passed: self.passed.clone(),
                 ..Kin::default()
             };
             let ids = parent.map_or_else(Ids::default, Ids::of);
@@ -133,6 +138,7 @@ impl<'a> WorkflowBuilder<'a> {
         let mut kin = Kin {
             workflow: ids.span_id,
             trace_state: parent.map_or(TraceState::EMPTY, |span| span.trace_state.clone()),
+            passed: self.passed.clone(),
             ..Kin::default()
         };
         if !sampled {
@@ -299,7 +305,7 @@ impl Workflow {
     /// The run as other programs are to see it: what to inject into calls that it makes.
     #[must_use]
     pub fn context(&self) -> Context {
-        context_of(self.ids, self.kin.trace_state.clone())
+        context_of(self.ids, self.kin.trace_state.clone(), self.kin.passed.as_deref())
     }
 
     /// The workflow log of this run so far, where it keeps one ([`WorkflowBuilder::keep_log`]): call it after the end.

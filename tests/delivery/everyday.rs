@@ -112,3 +112,23 @@ fn f24_an_idle_loom_sends_nothing() {
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(collector.report().requests_seen, before);
 }
+
+/// What is running can be seen, and what follows stands under the same ids.
+#[test]
+fn running_spans_are_sent_when_they_start_and_when_they_end() {
+    let memory = spanloom::MemoryExporter::new();
+    let collector = well();
+    let exporter = OtlpHttp::builder(collector.endpoint()).build().unwrap();
+    let loom = Loom::builder().exporter(exporter).exporter(memory.clone()).running_spans(true).build();
+    let run = loom.workflow("answer").start();
+    let mut node = run.node("plan").kind("llm").start();
+    node.input("question", "why?");
+    assert_eq!((loom.flush(LONG).delivered, loom.ledger().accepted), (0, 0), "nothing has ended");
+    assert_eq!(collector.report().spans.stored(), 2, "two spans run");
+    node.end();
+    run.end();
+    assert!(loom.flush(LONG).is_complete());
+    let report = collector.report();
+    assert_eq!((report.spans.stored(), report.spans.unique()), (4, 2), "the same two, whole");
+    assert_eq!(adds_up(&loom).delivered, 2);
+}

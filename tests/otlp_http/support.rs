@@ -196,6 +196,7 @@ impl Batch {
             scope: &self.scope,
             wording: Wording::default(),
             within,
+            running: false,
         }
     }
 

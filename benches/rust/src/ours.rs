@@ -52,6 +52,7 @@ pub fn encode() -> Scenario<'static> {
         request.clear();
         let outgoing = Outgoing {
             within: std::time::Duration::MAX,
+            running: false,
             records: black_box(&records),
             resource: &resource,
             scope: &scope,

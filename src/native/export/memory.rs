@@ -72,8 +72,15 @@ impl MemoryExporter {
     pub fn to_otlp(&self) -> Vec<u8> {
         let kept = locked(&self.kept);
         let Some((resource, scope, wording)) = &kept.resource else { return Vec::new() };
-        Outgoing { records: &kept.records, resource, scope, wording: *wording, within: Duration::MAX }
-            .to_otlp()
+        Outgoing {
+            records: &kept.records,
+            resource,
+            scope,
+            wording: *wording,
+            within: Duration::MAX,
+            running: false,
+        }
+        .to_otlp()
     }
 
     /// The workflows so far as text pictures: one tree after the other, in the order in which they ended.

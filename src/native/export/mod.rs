@@ -16,6 +16,7 @@ mod memory;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod tls;
 
+use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
@@ -33,9 +34,11 @@ pub use tls::Pem;
 
 use crate::deliver::Answer;
 use crate::otlp::convention::Wording;
-use crate::otlp::span::SpanView;
+use crate::otlp::span::{SpanView, field};
+use crate::otlp::wire::put_bytes_field;
 use crate::otlp::{Resource, Scope, encode_traces};
-use crate::record::finished_spans;
+use crate::record::{RecordKind, Records, finished_spans};
+use crate::vocabulary as key;
 
 /// Records on their way out, and who they are of: what a [`Exporter`] is given.
 ///
@@ -65,6 +68,8 @@ pub struct Outgoing<'a> {
     pub wording: Wording,
     /// How long sending may take.
     pub within: Duration,
+    /// Spans that have not ended go along, too: see [`LoomBuilder::running_spans`](crate::LoomBuilder::running_spans).
+    pub running: bool,
 }
 
 impl<'a> Outgoing<'a> {
@@ -83,12 +88,13 @@ impl<'a> Outgoing<'a> {
 
     /// Appends what [`Self::to_otlp`] gives to a buffer.
     pub fn write_otlp(&self, request: &mut Vec<u8>) {
+        let running = if self.running { running_spans(self.records) } else { Vec::new() };
+        let spans = running.iter().map(Vec::as_slice).chain(self.spans());
         if self.wording.is_copy() {
-            encode_traces(self.resource, self.scope, self.spans(), request);
+            encode_traces(self.resource, self.scope, spans, request);
             return;
         }
-        let worded: Vec<Vec<u8>> = self
-            .spans()
+        let worded: Vec<Vec<u8>> = spans
             .filter_map(|span| SpanView::read(span).ok())
             .map(|span| {
                 let mut message = Vec::new();
@@ -98,6 +104,28 @@ impl<'a> Outgoing<'a> {
             .collect();
         encode_traces(self.resource, self.scope, worded.iter().map(Vec::as_slice), request);
     }
+}
+
+/// The spans that have begun in this stream and not ended in it, marked as running. Their end follows under the same ids.
+fn running_spans(records: &[u8]) -> Vec<Vec<u8>> {
+    let ids = |span: &SpanView<'_>| (span.trace_id, span.span_id);
+    let ended: HashSet<_> =
+        finished_spans(records).filter_map(|span| SpanView::read(span).ok()).map(|span| ids(&span)).collect();
+    Records::new(records)
+        .flatten()
+        .filter(|record| matches!(record.kind, RecordKind::Started | RecordKind::WorkflowOpened))
+        .filter(|record| SpanView::read(record.body).is_ok_and(|span| !ended.contains(&ids(&span))))
+        .map(|record| {
+            let mut span = record.body.to_vec();
+            for (key, value) in [(key::IN_PROGRESS, [0x10, 1]), (key::REVISION, [0x18, 0])] {
+                let mut pair = Vec::new();
+                put_bytes_field(&mut pair, 1, key.as_bytes());
+                put_bytes_field(&mut pair, 2, &value);
+                put_bytes_field(&mut span, field::ATTRIBUTES, &pair);
+            }
+            span
+        })
+        .collect()
 }
 
 /// Takes records to one destination. A loom has one or more of these and calls each of them from one thread at a time.
