@@ -1,15 +1,19 @@
 //! Code that is written for OpenTelemetry's API, unchanged, records into a loom.
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use opentelemetry::baggage::BaggageExt as _;
+use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{
     FutureExt as _, Link, Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags,
     TraceId, TraceState, Tracer as _, TracerProvider as _, get_active_span, mark_span_as_active,
 };
 use opentelemetry::{Array, Context, InstrumentationScope, KeyValue, Value};
 use spanloom::host::{ManualClock, SeededEntropy};
+use spanloom::opentelemetry::{Propagator, provider};
 use spanloom::sample::{Root, Sampler};
-use spanloom::{Loom, current, opentelemetry::provider};
+use spanloom::{Loom, current};
 
 use crate::support::{PATIENCE, attributes, loom, loom_with, of_span, tree};
 
@@ -237,4 +241,36 @@ fn times_before_1970_are_1970() {
     let before: SystemTime = UNIX_EPOCH - Duration::from_secs(1);
     tracer.span_builder("old").with_start_time(before).start(&tracer).end_with_timestamp(before);
     of_span(&loom, &memory, "old", |seen| assert_eq!((seen.start_unix_nano, seen.end_unix_nano), (0, 0)));
+}
+
+#[test]
+fn headers_are_read_and_written_by_our_rules() {
+    let (loom, memory) = loom();
+    let tracer = provider(&loom).tracer("shop");
+    let propagator = Propagator::new();
+    let came = HashMap::from([
+        ("traceparent".to_owned(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        ("tracestate".to_owned(), "vendor=abc".to_owned()),
+        ("baggage".to_owned(), "user=7;p=1,bad key=x".to_owned()),
+    ]);
+    let context = propagator.extract(&came);
+    assert_eq!(context.baggage().get("user").map(ToString::to_string).as_deref(), Some("7"));
+    let context = context.with_span(tracer.start_with_context("order", &context));
+    let mut goes = HashMap::new();
+    propagator.inject_context(&context, &mut goes);
+    let span = context.span().span_context().span_id();
+    assert_eq!(goes["traceparent"], format!("00-0af7651916cd43dd8448eb211c80319c-{span}-01"));
+    assert_eq!((goes["tracestate"].as_str(), goes["baggage"].as_str()), ("vendor=abc", "user=7;p=1"));
+    drop(context);
+    assert_eq!(of_span(&loom, &memory, "order", |seen| seen.parent_span_id.to_string()), "b7ad6b7169203331");
+
+    for bad in ["", "garbage", "00-00000000000000000000000000000000-b7ad6b7169203331-01"] {
+        let came = HashMap::from([("traceparent".to_owned(), bad.to_owned())]);
+        let context = propagator.extract(&came);
+        assert!(!context.has_active_span(), "{bad}");
+        let mut goes: HashMap<String, String> = HashMap::new();
+        propagator.inject_context(&context, &mut goes);
+        assert!(goes.is_empty(), "{goes:?}");
+    }
+    assert_eq!(propagator.fields().collect::<Vec<_>>(), ["traceparent", "tracestate", "baggage"]);
 }

@@ -32,7 +32,7 @@ use ::opentelemetry::trace::Event;
 use ::opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use ::opentelemetry_sdk::trace::SpanData;
 
-use super::opentelemetry::{own_ids, span_kind, status, tell, unix_nanos};
+use super::opentelemetry::{own_ids, put_attribute, span_kind, status, tell, unix_nanos};
 use crate::id::SpanId;
 use crate::native::{Loom, Receipt};
 use crate::record::{SpanBuilder, SpanRole, SpanStart};
@@ -134,7 +134,7 @@ fn put_span<'b>(builder: &'b mut SpanBuilder, span: &SpanData) -> &'b [u8] {
         builder.attribute("otel.scope.version", version);
     }
     for pair in &span.attributes {
-        builder.attribute_told(pair.key.as_str(), &mut |sink| tell(&pair.value, sink));
+        put_attribute(builder, pair);
     }
     for event in span.events.iter() {
         put_event(builder, event);

@@ -107,8 +107,10 @@ impl Filter {
 }
 
 fn read_level(part: &str, level: &str) -> Result<LevelFilter, Refused> {
-    let refused = || Refused { part: part.to_owned(), level: level.trim().to_owned() };
-    LevelFilter::from_str(level.trim()).map_err(|_| refused())
+    let level = level.trim();
+    // Tracing reads an empty text as "error".
+    let read = if level.is_empty() { None } else { LevelFilter::from_str(level).ok() };
+    read.ok_or_else(|| Refused { part: part.to_owned(), level: level.to_owned() })
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub use propagator::Propagator;
 pub use span::Span;
 pub use tracer::{Provider, Tracer};
 #[cfg(feature = "opentelemetry-sdk")]
-pub(super) use values::{span_kind, status, tell, unix_nanos};
+pub(super) use values::{put_attribute, span_kind, status, tell, unix_nanos};
 
 use ::opentelemetry::trace::TraceContextExt as _;
 

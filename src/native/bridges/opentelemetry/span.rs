@@ -8,7 +8,7 @@ use ::opentelemetry::trace as api;
 
 use super::ids::{own_context, their_context};
 use super::tracer::Kinships;
-use super::values::{status, tell, unix_nanos};
+use super::values::{put_attribute, status, tell, unix_nanos};
 use crate::id::SpanId;
 use crate::native::Node;
 use crate::native::here::Live;
@@ -81,11 +81,6 @@ pub(super) fn put_link(live: &mut Live, to: &api::SpanContext, attributes: &[Key
     });
 }
 
-/// Sets an attribute.
-pub(super) fn put_attribute(live: &mut Live, pair: &KeyValue) {
-    live.builder.attribute_told(pair.key.as_str(), &mut |sink| tell(&pair.value, sink));
-}
-
 impl api::Span for Span {
     fn add_event<T: Into<Cow<'static, str>>>(&mut self, name: T, attributes: Vec<KeyValue>) {
         self.change(|live| put_event(live, live.core.time.unix_nanos(), &name.into(), &attributes));
@@ -109,7 +104,7 @@ impl api::Span for Span {
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        self.change(|live| put_attribute(live, &attribute));
+        self.change(|live| put_attribute(&mut live.builder, &attribute));
     }
 
     fn set_status(&mut self, new: api::Status) {

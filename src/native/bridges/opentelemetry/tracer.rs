@@ -9,8 +9,8 @@ use ::opentelemetry::trace::TraceContextExt as _;
 use ::opentelemetry::{Context, InstrumentationScope};
 
 use super::ids::own_context;
-use super::span::{Span, put_attribute, put_event, put_link};
-use super::values::{span_kind, unix_nanos};
+use super::span::{Span, put_event, put_link};
+use super::values::{put_attribute, span_kind, unix_nanos};
 use crate::id::SpanId;
 use crate::native::core::locked;
 use crate::native::current::{Current, current};
@@ -158,7 +158,7 @@ impl api::Tracer for Tracer {
                 live.builder.attribute("otel.scope.version", version);
             }
             for pair in builder.attributes.iter().flatten() {
-                put_attribute(live, pair);
+                put_attribute(&mut live.builder, pair);
             }
             for event in builder.events.iter().flatten() {
                 put_event(live, unix_nanos(event.timestamp), &event.name, &event.attributes);

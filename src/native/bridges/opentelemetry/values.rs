@@ -3,10 +3,30 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::opentelemetry::trace as api;
-use ::opentelemetry::{Array, Value};
+use ::opentelemetry::{Array, KeyValue, Value};
 
 use crate::otlp::span::{SpanKind, StatusCode};
-use crate::value::ValueSink;
+use crate::record::SpanBuilder;
+use crate::value::{ValueRef, ValueSink};
+
+/// The value, where it is no array: such attributes are written the short way.
+fn scalar(value: &Value) -> Option<ValueRef<'_>> {
+    match value {
+        Value::Bool(value) => Some(ValueRef::Bool(*value)),
+        Value::I64(value) => Some(ValueRef::Int(*value)),
+        Value::F64(value) => Some(ValueRef::Double(*value)),
+        Value::String(text) => Some(ValueRef::Str(text.as_str())),
+        _ => None,
+    }
+}
+
+/// Sets an attribute.
+pub(in crate::native::bridges) fn put_attribute(builder: &mut SpanBuilder, pair: &KeyValue) {
+    match scalar(&pair.value) {
+        Some(value) => builder.attribute(pair.key.as_str(), value),
+        None => builder.attribute_told(pair.key.as_str(), &mut |sink| tell(&pair.value, sink)),
+    }
+}
 
 /// Tells a value.
 pub(in crate::native::bridges) fn tell(value: &Value, sink: &mut dyn ValueSink) {
