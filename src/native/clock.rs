@@ -85,6 +85,12 @@ pub(super) fn steady_nanos() -> u64 {
     u64::try_from(steady_now().saturating_duration_since(*start).as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Does what is done once, so that a process that is forked in the middle of it does not wait for its end.
+pub(super) fn prepare() {
+    let _ = steady_nanos();
+    cycles::compare();
+}
+
 /// Where a loom gets its time.
 #[derive(Clone, Default)]
 pub(super) enum TimeSource {

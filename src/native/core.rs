@@ -4,22 +4,31 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, Thread};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use super::clock::{TimeSource, steady_now};
 use super::entropy::IdSource;
+use super::fork::{self, PerProcess};
 use super::here::{CHUNK, Piece, ThreadBuffer};
 use super::ledger::{Ledger, Receipt, Totals};
-use super::outlet::Outlet;
-use super::pipeline::{Passed, Pipeline};
+use super::outlet::{Listener, Outlet, Sender};
+use super::pipeline::{Passed, Pipeline, Tail};
+use super::store::{SpoolConfig, Store};
 use crate::deliver::{Amount, Parcel, Reason};
 use crate::record::Limits;
+use crate::redact::Redactor;
+use crate::sample::TailSampler;
 use crate::spool::SpoolStatus;
 
 /// So many bytes of full chunks may wait; what ends then is lost, and counted.
 const MOST_WAITING: usize = 64 << 20;
+
+/// How long records wait in a thread's chunk at most before they are taken.
+const LINGER: Duration = Duration::from_millis(200);
+/// As [`LINGER`], where they are to be written down within 50 ms.
+const LINGER_WITH_SPOOL: Duration = Duration::from_millis(20);
 
 /// So many full chunks are taken at once: waking a thread takes longer than filling a chunk.
 const WORTH_WAKING: usize = 16;
@@ -39,11 +48,29 @@ pub(super) struct Core {
     has_tail: bool,
     /// Records are written down: soon.
     pub(super) has_store: bool,
+    insides: PerProcess<Inside>,
+}
+
+/// The part of a loom that a forked process has anew.
+struct Inside {
+    /// Its threads have been started.
+    runs: AtomicBool,
     /// The loom's thread, if it has one.
     collector: OnceLock<Thread>,
+    joins: Mutex<Option<JoinHandle<()>>>,
     pipeline: Box<Mutex<Pipeline>>,
     outlets: Vec<Arc<Outlet>>,
     changing: Changing,
+    recipe: Arc<Recipe>,
+}
+
+/// What the inside of a forked process is made by.
+pub(super) struct Recipe {
+    pub(super) tail: Option<TailSampler>,
+    pub(super) redactor: Option<Arc<Redactor>>,
+    pub(super) spool: Option<SpoolConfig>,
+    pub(super) sender: Arc<Sender>,
+    pub(super) listener: Arc<Listener>,
 }
 
 /// What changes while spans are recorded: apart from what each span reads, or every change would take that out of the caches of
@@ -77,16 +104,97 @@ impl Core {
             closed: AtomicBool::new(false),
             has_tail: parts.pipeline.tail.is_some(),
             has_store: parts.pipeline.store.is_some(),
-            collector: OnceLock::new(),
-            pipeline: Box::new(Mutex::new(parts.pipeline)),
-            outlets: parts.outlets,
-            changing: Changing::default(),
+            insides: PerProcess::new(Inside {
+                runs: AtomicBool::new(true),
+                collector: OnceLock::new(),
+                joins: Mutex::default(),
+                pipeline: Box::new(Mutex::new(parts.pipeline)),
+                outlets: parts.outlets,
+                changing: Changing::default(),
+                recipe: Arc::new(parts.recipe),
+            }),
         }
     }
 
+    /// What counts in this process.
+    #[inline]
+    fn inside(&self) -> &Inside {
+        self.insides.get(Inside::in_child)
+    }
+
+    /// As [`Self::inside`], where something is to be sent: a forked process starts its threads now.
+    fn running(self: &Arc<Self>) -> &Inside {
+        let inside = self.inside();
+        if !inside.runs.load(Ordering::Acquire) && !inside.runs.swap(true, Ordering::AcqRel) {
+            self.start_in_child(inside);
+        }
+        inside
+    }
+
+    #[cold]
+    fn start_in_child(self: &Arc<Self>, inside: &Inside) {
+        let recipe = &inside.recipe;
+        if self.closed.load(Ordering::Acquire) {
+            inside.outlets.iter().for_each(|outlet| outlet.end_now());
+            return;
+        }
+        if let Some(spool) = &recipe.spool {
+            locked(&inside.pipeline).store = Some(Store::open(spool));
+        }
+        for outlet in &inside.outlets {
+            outlet.run_in_child(&recipe.sender, &recipe.listener);
+        }
+        self.start_collector();
+    }
+
+    /// Starts the thread that takes on what all threads record, where there is somebody to send it to.
+    pub(super) fn start_collector(self: &Arc<Self>) {
+        let inside = self.inside();
+        if inside.outlets.is_empty() {
+            return;
+        }
+        let core = Arc::clone(self);
+        let linger = if core.has_store { LINGER_WITH_SPOOL } else { LINGER };
+        let generation = fork::generation();
+        let run = move || {
+            // Ends in a child, too, where a hook of the program's has forked.
+            while !core.closed.load(Ordering::Acquire) && fork::generation() == generation {
+                core.collect();
+                thread::park_timeout(linger);
+            }
+        };
+        if let Ok(handle) = thread::Builder::new().name("spanloom".to_owned()).spawn(run) {
+            let _ = inside.collector.set(handle.thread().clone());
+            *locked(&inside.joins) = Some(handle);
+        }
+    }
+
+    /// Waits for the end of the loom's thread, after a shutdown.
+    pub(super) fn join_collector(&self) {
+        let Some(collector) = self.insides.if_made().and_then(|inside| locked(&inside.joins).take()) else {
+            return;
+        };
+        collector.thread().unpark();
+        // A hook of the program's that drops its own loom runs in this very thread.
+        if collector.thread().id() != thread::current().id() {
+            let _ = collector.join();
+        }
+    }
+
+    /// True where this process has something to shut down.
+    pub(super) fn runs_here(&self) -> bool {
+        self.insides.if_made().is_some_and(|inside| inside.runs.load(Ordering::Acquire))
+    }
+
+    /// So many spans ended here that began before a fork. Their ends are for the process in which they began.
+    #[cold]
+    pub(super) fn leave_behind(&self, spans: u64) {
+        locked(&self.inside().changing.totals).refuse(Reason::ForkReset, spans);
+    }
+
     /// A buffer for a thread that records for the first time.
-    pub(super) fn new_thread_buffer(&self) -> Arc<ThreadBuffer> {
-        let mut threads = locked(&self.changing.threads);
+    pub(super) fn new_thread_buffer(self: &Arc<Self>) -> Arc<ThreadBuffer> {
+        let mut threads = locked(&self.running().changing.threads);
         let buffer = Arc::<ThreadBuffer>::default();
         if self.closed.load(Ordering::Acquire) {
             buffer.close();
@@ -106,37 +214,33 @@ impl Core {
 
     /// False where as much waits to be taken as may; else one more chunk is counted.
     pub(super) fn admits_chunk(&self) -> bool {
-        if self.changing.full_chunks.fetch_add(1, Ordering::Relaxed) < MOST_WAITING / CHUNK {
+        if self.inside().changing.full_chunks.fetch_add(1, Ordering::Relaxed) < MOST_WAITING / CHUNK {
             return true;
         }
-        self.changing.full_chunks.fetch_sub(1, Ordering::Relaxed);
+        self.inside().changing.full_chunks.fetch_sub(1, Ordering::Relaxed);
         false
     }
 
     /// Spans ended for which there was no room.
     pub(super) fn refuse(&self, spans: u64) {
-        locked(&self.changing.totals).refuse(Reason::QueueFull, spans);
+        locked(&self.inside().changing.totals).refuse(Reason::QueueFull, spans);
     }
 
     /// A chunk is full. So many of them are worth waking the loom's thread, which comes by itself now and then.
     pub(super) fn note_full_chunk(&self) {
-        let full = self.changing.full_chunks.load(Ordering::Relaxed);
-        if self.has_store || self.collector.get().is_none() || full.is_multiple_of(WORTH_WAKING) {
+        let inside = self.inside();
+        let full = inside.changing.full_chunks.load(Ordering::Relaxed);
+        if self.has_store || inside.collector.get().is_none() || full.is_multiple_of(WORTH_WAKING) {
             self.wake();
         }
     }
 
     /// There is something to be taken: tells the loom's thread, or, where it has none, takes it.
     pub(super) fn wake(&self) {
-        match self.collector.get() {
+        match self.inside().collector.get() {
             Some(thread) => thread.unpark(),
             None => self.collect(),
         }
-    }
-
-    /// From now on this thread is told where there is something to be taken.
-    pub(super) fn set_collector(&self, thread: Thread) {
-        let _ = self.collector.set(thread);
     }
 
     /// Takes what all threads recorded to the destinations.
@@ -151,21 +255,23 @@ impl Core {
     fn enter(&self) -> Option<Collecting<'_>> {
         let thread = this_thread();
         // Only this thread ever stores its own number, so no ordering is needed.
-        if self.changing.collecting.load(Ordering::Relaxed) == thread {
+        let inside = self.inside();
+        if inside.changing.collecting.load(Ordering::Relaxed) == thread {
             return None;
         }
-        let pipeline = locked(&self.pipeline);
-        self.changing.collecting.store(thread, Ordering::Relaxed);
-        Some(Collecting { core: self, pipeline })
+        let pipeline = locked(&inside.pipeline);
+        inside.changing.collecting.store(thread, Ordering::Relaxed);
+        Some(Collecting { core: self, inside, pipeline })
     }
 
     /// Takes records that no chunk can keep to the destinations. Where this thread is on the way there they are lost.
-    pub(super) fn accept(&self, records: &[u8], spans: u64) {
+    pub(super) fn accept(self: &Arc<Self>, records: &[u8], spans: u64) {
+        let _ = self.running();
         let Some(mut collecting) = self.enter() else {
-            locked(&self.changing.totals).refuse(Reason::Misuse, spans);
+            locked(&self.inside().changing.totals).refuse(Reason::Misuse, spans);
             return;
         };
-        locked(&self.changing.totals).handed_over += spans;
+        locked(&self.inside().changing.totals).handed_over += spans;
         collecting.pass_on(records, spans);
     }
 
@@ -179,7 +285,8 @@ impl Core {
     }
 
     /// Takes everything that has ended to the destinations, and waits until they have it or the deadline has passed.
-    pub(super) fn flush(&self, deadline: Instant) -> Receipt {
+    pub(super) fn flush(self: &Arc<Self>, deadline: Instant) -> Receipt {
+        let _ = self.running();
         let before = self.ledger();
         if let Some(mut collecting) = self.enter() {
             collecting.take_from_all();
@@ -191,8 +298,9 @@ impl Core {
         loop {
             // What waits on the disk is offered in parts, as the destinations have room.
             let more = self.enter().is_some_and(|mut collecting| collecting.serve_store());
-            let flushing: Vec<_> = self.outlets.iter().map(|outlet| outlet.begin_flush(deadline)).collect();
-            for (outlet, flushing) in self.outlets.iter().zip(&flushing) {
+            let flushing: Vec<_> =
+                self.inside().outlets.iter().map(|outlet| outlet.begin_flush(deadline)).collect();
+            for (outlet, flushing) in self.inside().outlets.iter().zip(&flushing) {
                 outlet.wait_flushed(flushing, deadline);
             }
             if !more || steady_now() >= deadline {
@@ -205,20 +313,21 @@ impl Core {
 
     /// As [`Self::flush`], and nothing is waited for any more: what is incomplete goes out as it is, what cannot be sent until
     /// the deadline is given up, and what ends from now on is lost, and counted.
-    pub(super) fn shut_down(&self, deadline: Instant) -> Receipt {
+    pub(super) fn shut_down(self: &Arc<Self>, deadline: Instant) -> Receipt {
+        let _ = self.running();
         let before = self.ledger();
         self.closed.store(true, Ordering::Release);
-        for buffer in locked(&self.changing.threads).iter() {
+        for buffer in locked(&self.inside().changing.threads).iter() {
             buffer.close();
         }
         if let Some(mut collecting) = self.enter() {
             collecting.take_from_all();
             collecting.decide(true);
         }
-        for outlet in &self.outlets {
+        for outlet in &self.inside().outlets {
             outlet.begin_shutdown(deadline);
         }
-        for outlet in &self.outlets {
+        for outlet in &self.inside().outlets {
             outlet.wait_gone(deadline);
         }
         if let Some(mut collecting) = self.enter() {
@@ -231,24 +340,25 @@ impl Core {
     }
 
     pub(super) fn ledger(&self) -> Ledger {
-        let totals = locked(&self.changing.totals);
-        let waiting: u64 = locked(&self.changing.threads).iter().map(|buffer| buffer.waiting()).sum();
+        let inside = self.inside();
+        let totals = locked(&inside.changing.totals);
+        let waiting: u64 = locked(&inside.changing.threads).iter().map(|buffer| buffer.waiting()).sum();
         let destinations =
-            self.outlets.iter().map(|outlet| (outlet.name().to_owned(), outlet.ledger())).collect();
+            inside.outlets.iter().map(|outlet| (outlet.name().to_owned(), outlet.ledger())).collect();
         let mut ledger = totals.ledger(waiting, destinations);
-        ledger.sampled_out += self.changing.sampled_out.load(Ordering::Relaxed);
-        ledger.recovered = self.changing.recovered.load(Ordering::Relaxed);
-        ledger.misuse = self.changing.misuse.load(Ordering::Relaxed);
+        ledger.sampled_out += inside.changing.sampled_out.load(Ordering::Relaxed);
+        ledger.recovered = inside.changing.recovered.load(Ordering::Relaxed);
+        ledger.misuse = inside.changing.misuse.load(Ordering::Relaxed);
         ledger
     }
 
     pub(super) fn spool_status(&self) -> Option<SpoolStatus> {
-        locked(&self.pipeline).store.as_ref()?.status()
+        locked(&self.inside().pipeline).store.as_ref()?.status()
     }
 
     fn offer(&self, totals: &mut Totals, parcel: &Parcel) {
         totals.offered += parcel.spans();
-        for outlet in &self.outlets {
+        for outlet in &self.inside().outlets {
             outlet.offer(parcel.clone());
         }
     }
@@ -259,51 +369,88 @@ impl Core {
             spans: one.spans.min(other.spans),
             bytes: one.bytes.min(other.bytes),
         };
-        self.outlets.iter().map(|outlet| outlet.room()).reduce(least).unwrap_or_default()
+        self.inside().outlets.iter().map(|outlet| outlet.room()).reduce(least).unwrap_or_default()
     }
 
     /// Up to which of the spool's parcels all destinations have settled.
     fn settled(&self) -> Option<u64> {
-        self.outlets.iter().map(|outlet| outlet.settled_up_to()).min().flatten()
+        self.inside().outlets.iter().map(|outlet| outlet.settled_up_to()).min().flatten()
     }
 
     pub(super) fn count_sampled_out(&self) {
-        self.changing.sampled_out.fetch_add(1, Ordering::Relaxed);
+        self.inside().changing.sampled_out.fetch_add(1, Ordering::Relaxed);
     }
 
     #[cold]
     pub(super) fn count_misuse(&self) {
-        self.changing.misuse.fetch_add(1, Ordering::Relaxed);
+        self.inside().changing.misuse.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Inside {
+    /// What a forked process begins with. Of its parent's it waits for nothing, and counts what it can see.
+    fn in_child(parents: &Self) -> Self {
+        let recipe = Arc::clone(&parents.recipe);
+        let pipeline = Pipeline {
+            tail: recipe.tail.clone().map(Tail::new),
+            redactor: recipe.redactor.clone(),
+            store: None,
+        };
+        if let Some(mut theirs) = try_locked(&parents.pipeline) {
+            // Its files are open here, too, and with them locked for longer than the parent lives.
+            drop(theirs.store.take());
+        }
+        let changing = Changing::default();
+        locked(&changing.totals).refuse(Reason::ForkReset, parents.pending());
+        Self {
+            runs: AtomicBool::new(false),
+            collector: OnceLock::new(),
+            joins: Mutex::default(),
+            pipeline: Box::new(Mutex::new(pipeline)),
+            outlets: parents.outlets.iter().map(|outlet| outlet.in_child()).collect(),
+            changing,
+            recipe,
+        }
+    }
+
+    /// How many spans are on their way, as far as nobody is busy with them.
+    fn pending(&self) -> u64 {
+        let Some(totals) = try_locked(&self.changing.totals) else { return 0 };
+        let waiting = try_locked(&self.changing.threads)
+            .map_or(0, |threads| threads.iter().filter_map(|buffer| buffer.try_waiting()).sum());
+        let ledgers = self.outlets.iter().filter_map(|outlet| Some((String::new(), outlet.try_ledger()?)));
+        totals.ledger(waiting, ledgers.collect()).pending
     }
 }
 
 /// A thread on its way to the destinations of a loom.
 struct Collecting<'a> {
     core: &'a Core,
+    inside: &'a Inside,
     pipeline: MutexGuard<'a, Pipeline>,
 }
 
 impl Collecting<'_> {
     fn take_from_all(&mut self) {
-        let threads: Vec<_> = locked(&self.core.changing.threads).clone();
+        let threads: Vec<_> = locked(&self.inside.changing.threads).clone();
         for buffer in &threads {
             // Asked before: what comes behind the end of a thread is nothing.
             let ended = buffer.is_closed();
             self.take_from(buffer);
             if ended {
-                locked(&self.core.changing.threads).retain(|known| !Arc::ptr_eq(known, buffer));
+                locked(&self.inside.changing.threads).retain(|known| !Arc::ptr_eq(known, buffer));
             }
         }
     }
 
     fn take_from(&mut self, buffer: &ThreadBuffer) {
         let (pieces, full) = {
-            let mut totals = locked(&self.core.changing.totals);
+            let mut totals = locked(&self.inside.changing.totals);
             let (pieces, full) = buffer.take();
             totals.handed_over += pieces.iter().map(Piece::spans).sum::<u64>();
             (pieces, full)
         };
-        self.core.changing.full_chunks.fetch_sub(full, Ordering::Relaxed);
+        self.inside.changing.full_chunks.fetch_sub(full, Ordering::Relaxed);
         for piece in pieces {
             self.pass_on(piece.records(), piece.spans());
             buffer.give_back(piece);
@@ -324,7 +471,7 @@ impl Collecting<'_> {
     }
 
     fn offer(&mut self, passed: Passed) {
-        let mut totals = locked(&self.core.changing.totals);
+        let mut totals = locked(&self.inside.changing.totals);
         // What the tail sampler left out was accepted at first and is not any more.
         totals.handed_over = (totals.handed_over + passed.abandoned).saturating_sub(passed.sampled_out);
         totals.sampled_out += passed.sampled_out;
@@ -349,16 +496,16 @@ impl Collecting<'_> {
         }
         store.tick();
         while let Some(parcel) = store.next_behind(self.core.room()) {
-            self.core.offer(&mut locked(&self.core.changing.totals), &parcel);
+            self.core.offer(&mut locked(&self.inside.changing.totals), &parcel);
         }
         while let Some(found) = store.next_found(self.core.room()) {
-            let mut totals = locked(&self.core.changing.totals);
+            let mut totals = locked(&self.inside.changing.totals);
             totals.handed_over += found.spans();
             self.core.offer(&mut totals, &found);
             drop(totals);
-            self.core.changing.recovered.fetch_add(found.spans(), Ordering::Relaxed);
+            self.inside.changing.recovered.fetch_add(found.spans(), Ordering::Relaxed);
         }
-        let mut totals = locked(&self.core.changing.totals);
+        let mut totals = locked(&self.inside.changing.totals);
         for (reason, spans) in store.newly_lost().iter() {
             totals.lost.add(reason, spans);
         }
@@ -371,7 +518,7 @@ impl Collecting<'_> {
 
 impl Drop for Collecting<'_> {
     fn drop(&mut self) {
-        self.core.changing.collecting.store(0, Ordering::Relaxed);
+        self.inside.changing.collecting.store(0, Ordering::Relaxed);
     }
 }
 
@@ -381,6 +528,15 @@ fn this_thread() -> usize {
         static PLACE: Cell<u8> = const { Cell::new(0) };
     }
     PLACE.with(|place| std::ptr::from_ref(place).addr())
+}
+
+/// Locks where nobody else has locked, also after a panic elsewhere.
+pub(super) fn try_locked<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// Locks, also after a panic elsewhere: what the locks guard is whole at every moment.

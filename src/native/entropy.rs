@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use super::fork;
 use crate::host::Entropy;
 use crate::id::{SpanId, TraceId};
 
 thread_local! {
-    /// The state of xoshiro256++; all zeros until it is seeded, which it never is again.
+    /// The state of xoshiro256++; all zeros until it is seeded.
     static STATE: Cell<[u64; 4]> = const { Cell::new([0; 4]) };
 }
 
@@ -31,6 +32,12 @@ pub(super) fn system_u64() -> u64 {
     result
 }
 
+/// This thread begins anew, as in a process that was forked.
+#[cfg(unix)]
+pub(super) fn forget() {
+    STATE.set([0; 4]);
+}
+
 #[cold]
 fn seed() -> [u64; 4] {
     let mut bytes = [0; 32];
@@ -50,15 +57,21 @@ fn seed() -> [u64; 4] {
 pub(super) enum IdSource {
     #[default]
     System,
-    Given(Arc<dyn Entropy>),
+    /// In a forked process such a source would give the parent's ids once more, so there it is the system's.
+    Given { entropy: Arc<dyn Entropy>, generation: u64 },
 }
 
 impl IdSource {
+    pub(super) fn given(entropy: impl Entropy + 'static) -> Self {
+        Self::Given { entropy: Arc::new(entropy), generation: fork::generation() }
+    }
+
     #[inline]
     pub(super) fn next_u64(&self) -> u64 {
         match self {
             Self::System => system_u64(),
-            Self::Given(entropy) => entropy.next_u64(),
+            Self::Given { entropy, generation } if *generation == fork::generation() => entropy.next_u64(),
+            Self::Given { .. } => system_u64(),
         }
     }
 

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::chunk::{Chunk, Filled, Writer};
-use super::core::{Core, locked};
+use super::core::{Core, locked, try_locked};
+use super::fork::{self, PerProcess};
 use crate::context::{Context, TraceState};
 use crate::id::SpanId;
 use crate::record::SpanBuilder;
@@ -29,7 +30,12 @@ pub(super) struct Live {
     /// A builder that waits in the pool keeps its loom, so that taking and giving it back touches no shared count.
     pub(super) core: Arc<Core>,
     pub(super) kin: Kin,
+    /// The process in which it began.
+    generation: u64,
 }
+
+/// A workflow's own records. A forked process adds its own to none.
+pub(super) type Log = PerProcess<Mutex<Vec<u8>>>;
 
 /// What a span hands on to its children.
 #[derive(Clone, Default)]
@@ -40,7 +46,7 @@ pub(super) struct Kin {
     /// The baggage and the request id that came with the caller's context, if any.
     pub(super) passed: Option<Arc<Context>>,
     /// Where the workflow keeps its own records, if it does.
-    pub(super) log: Option<Arc<Mutex<Vec<u8>>>>,
+    pub(super) log: Option<Arc<Log>>,
 }
 
 impl Kin {
@@ -76,6 +82,13 @@ struct Reading {
     spare: Vec<Arc<Chunk>>,
 }
 
+impl Reading {
+    fn waiting(&self) -> u64 {
+        let waiting = |(chunk, taken): &(Arc<Chunk>, Filled)| chunk.filled().spans - taken.spans;
+        self.chunks.iter().map(|chunk| u64::from(waiting(chunk))).sum()
+    }
+}
+
 /// Records that were taken from a thread's buffer.
 pub(super) struct Piece {
     chunk: Arc<Chunk>,
@@ -105,11 +118,12 @@ impl ThreadBuffer {
 
     /// How many spans wait here.
     pub(super) fn waiting(&self) -> u64 {
-        locked(&self.reading)
-            .chunks
-            .iter()
-            .map(|(chunk, taken)| u64::from(chunk.filled().spans - taken.spans))
-            .sum()
+        locked(&self.reading).waiting()
+    }
+
+    /// As [`Self::waiting`], where nobody is busy here.
+    pub(super) fn try_waiting(&self) -> Option<u64> {
+        try_locked(&self.reading).map(|reading| reading.waiting())
     }
 
     /// Takes what waits here; also says how many full chunks went with it.
@@ -236,6 +250,7 @@ pub(super) fn take_live(core: &Arc<Core>) -> Box<Live> {
             builder: SpanBuilder::new(core.limits),
             core: Arc::clone(core),
             kin: Kin::default(),
+            generation: fork::generation(),
         }),
     }
 }
@@ -243,6 +258,10 @@ pub(super) fn take_live(core: &Arc<Core>) -> Box<Live> {
 /// Ends a span: its record goes into the thread's chunk, its builder back into the pool.
 #[inline]
 pub(super) fn end_live(mut live: Box<Live>, end_unix_nano: u64) {
+    if live.generation != fork::generation() {
+        live.core.leave_behind(1);
+        return;
+    }
     let Live { builder, kin, .. } = &mut *live;
     let record = builder.finish(end_unix_nano);
     if !kin.is_plain() {
@@ -266,7 +285,7 @@ pub(super) fn end_live(mut live: Box<Live>, end_unix_nano: u64) {
 #[cold]
 fn leave_kin(kin: &mut Kin, record: &[u8]) {
     if let Some(log) = &kin.log {
-        locked(log).extend_from_slice(record);
+        locked(log.get(|_| Mutex::default())).extend_from_slice(record);
     }
     *kin = Kin::default();
 }
@@ -278,6 +297,19 @@ pub(super) fn put_records(core: &Arc<Core>, records: &[u8]) {
     if placed != Ok(true) {
         core.accept(records, 0);
     }
+}
+
+/// In a forked process: what waits in this thread's buffers is the parent's.
+#[cfg(unix)]
+pub(super) fn forget_buffers(generation: u64) {
+    let _ = HERE.try_with(|here| {
+        let Ok(mut here) = here.try_borrow_mut() else { return };
+        // Not dropped: that would tell the loom, and take its locks.
+        std::mem::forget(std::mem::take(&mut here.ways));
+        for live in &mut here.pool {
+            live.generation = generation;
+        }
+    });
 }
 
 /// Lets go of a loom that is gone, as far as this thread holds it, so that its exporters go too.

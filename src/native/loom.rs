@@ -2,13 +2,11 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Parts;
 use super::clock::{TimeSource, steady_now};
-use super::core::Core;
+use super::core::{Core, Recipe};
 use super::entropy::IdSource;
 use super::export::Exporter;
 use super::ledger::{Ledger, Receipt};
@@ -48,39 +46,15 @@ pub struct Loom {
 /// Shuts down when the last loom is gone; spans that are still open keep the core only.
 struct Handle {
     core: Arc<Core>,
-    collector: Option<JoinHandle<()>>,
     shutdown_timeout: Duration,
-}
-
-/// How long records wait in a thread's chunk at most before they are taken.
-const LINGER: Duration = Duration::from_millis(200);
-/// As [`LINGER`], where they are to be written down within 50 ms.
-const LINGER_WITH_SPOOL: Duration = Duration::from_millis(20);
-
-/// Starts the thread that takes on what all threads record.
-fn start_collector(core: &Arc<Core>) -> Option<JoinHandle<()>> {
-    let inner = Arc::clone(core);
-    let linger = if core.has_store { LINGER_WITH_SPOOL } else { LINGER };
-    let run = move || {
-        while !inner.closed.load(Ordering::Acquire) {
-            inner.collect();
-            thread::park_timeout(linger);
-        }
-    };
-    let handle = thread::Builder::new().name("spanloom".to_owned()).spawn(run).ok()?;
-    core.set_collector(handle.thread().clone());
-    Some(handle)
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        let _ = self.core.shut_down(steady_now() + self.shutdown_timeout);
-        if let Some(collector) = self.collector.take() {
-            collector.thread().unpark();
-            // A hook of the program's that drops its own loom runs in this very thread.
-            if collector.thread().id() != thread::current().id() {
-                let _ = collector.join();
-            }
+        // A forked process that has recorded nothing has nothing to wait for.
+        if self.core.runs_here() {
+            let _ = self.core.shut_down(steady_now() + self.shutdown_timeout);
+            self.core.join_collector();
         }
         super::here::forget(&self.core);
     }
@@ -443,13 +417,14 @@ impl LoomBuilder {
     /// Takes ids from here instead of the system's randomness.
     #[must_use]
     pub fn entropy(mut self, entropy: impl Entropy + 'static) -> Self {
-        self.ids = IdSource::Given(Arc::new(entropy));
+        self.ids = IdSource::given(entropy);
         self
     }
 
     /// Makes the loom.
     #[must_use]
     pub fn build(self) -> Loom {
+        super::fork::watch();
         let service = self.service.as_deref().unwrap_or("unknown_service");
         let mut attributes = vec![
             ("service.name".to_owned(), Value::from(service)),
@@ -485,7 +460,10 @@ impl LoomBuilder {
             })
             .collect();
         let has_outlets = !outlets.is_empty();
-        let store = self.spool.filter(|_| has_outlets).map(|spool| Store::open(&spool));
+        let spool = self.spool.filter(|_| has_outlets);
+        let store = spool.as_ref().map(Store::open);
+        let redactor = self.redactor.map(Arc::new);
+        let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool, sender, listener };
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,
@@ -495,13 +473,14 @@ impl LoomBuilder {
             live_view: self.live_view,
             random_flag: self.random_flag,
             disabled: self.disabled,
-            pipeline: Pipeline { tail: self.tail.map(Tail::new), redactor: self.redactor, store },
+            pipeline: Pipeline { tail: self.tail.map(Tail::new), redactor, store },
             outlets,
+            recipe,
         });
         let core = Arc::new(core);
-        let collector = if has_outlets { start_collector(&core) } else { None };
+        core.start_collector();
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
-        Loom { handle: Arc::new(Handle { core, collector, shutdown_timeout }) }
+        Loom { handle: Arc::new(Handle { core, shutdown_timeout }) }
     }
 }
 

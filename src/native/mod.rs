@@ -25,6 +25,7 @@ mod cycles;
 mod entropy;
 mod export;
 mod folder_store;
+mod fork;
 mod from_config;
 mod here;
 mod ledger;
@@ -68,4 +69,5 @@ struct Parts {
     disabled: bool,
     pipeline: pipeline::Pipeline,
     outlets: Vec<std::sync::Arc<outlet::Outlet>>,
+    recipe: core::Recipe,
 }

@@ -16,9 +16,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::clock::{steady_nanos, steady_now};
-use super::core::locked;
+use super::core::{locked, try_locked};
 use super::entropy::system_u64;
 use super::export::{Exporter, Outgoing};
+use super::fork;
 use super::suppress::suppress;
 use crate::deliver::{
     Amount, Answer, Destination, Ledger, Mark, Next, Notice, Options, Parcel, Reason, Shipment,
@@ -44,8 +45,11 @@ pub(super) type Listener = dyn Fn(&str, &Notice) + Send + Sync;
 /// One destination.
 pub(super) struct Outlet {
     name: String,
+    options: Options,
     state: Mutex<State>,
     changed: Condvar,
+    /// For a forked process, which has no other way to an exporter.
+    twin: Arc<Mutex<Option<Box<dyn Exporter>>>>,
 }
 
 struct State {
@@ -65,19 +69,57 @@ impl Outlet {
         sender: &Arc<Sender>,
         listener: &Arc<Listener>,
     ) -> Arc<Self> {
-        let name = exporter.name().to_owned();
+        let twin = Arc::new(Mutex::new(exporter.twin()));
+        let outlet = Arc::new(Self::new(exporter.name(), options, twin));
+        outlet.run(exporter, sender, listener);
+        outlet
+    }
+
+    fn new(name: &str, options: &Options, twin: Arc<Mutex<Option<Box<dyn Exporter>>>>) -> Self {
         let destination = Destination::new(options);
         let state = State { destination, flushes: 0, flushed: 0, gone: false };
-        let outlet = Arc::new(Self { name, state: Mutex::new(state), changed: Condvar::new() });
-        let (served, sender, listener) = (Arc::clone(&outlet), Arc::clone(sender), Arc::clone(listener));
-        let thread = thread::Builder::new().name(format!("spanloom-{}", outlet.name));
-        if thread.spawn(move || served.serve(exporter, &sender, &*listener)).is_err() {
-            // A system that has no thread for us: what is offered is counted as lost at once.
-            let mut state = locked(&outlet.state);
-            state.destination.shut_down(0, 0);
-            state.gone = true;
+        Self {
+            name: name.to_owned(),
+            options: options.clone(),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            twin,
         }
-        outlet
+    }
+
+    /// The same destination in a forked process, where nobody serves it yet. Waits for nothing of the parent's.
+    pub(super) fn in_child(&self) -> Arc<Self> {
+        Arc::new(Self::new(&self.name, &self.options, Arc::clone(&self.twin)))
+    }
+
+    /// Starts the thread that serves the destination in a forked process.
+    pub(super) fn run_in_child(self: &Arc<Self>, sender: &Arc<Sender>, listener: &Arc<Listener>) {
+        let exporter = try_locked(&self.twin).and_then(|mut twin| {
+            let exporter = twin.take()?;
+            *twin = exporter.twin();
+            Some(exporter)
+        });
+        match exporter {
+            Some(exporter) => self.run(exporter, sender, listener),
+            None => self.end_now(),
+        }
+    }
+
+    fn run(self: &Arc<Self>, exporter: Box<dyn Exporter>, sender: &Arc<Sender>, listener: &Arc<Listener>) {
+        let (served, sender, listener) = (Arc::clone(self), Arc::clone(sender), Arc::clone(listener));
+        let thread = thread::Builder::new().name(format!("spanloom-{}", self.name));
+        if thread.spawn(move || served.serve(exporter, &sender, &*listener)).is_err() {
+            // A system that has no thread for us.
+            self.end_now();
+        }
+    }
+
+    /// Nobody serves this destination: what is offered is counted as lost at once, or stays in the spool.
+    pub(super) fn end_now(&self) {
+        let mut state = locked(&self.state);
+        state.destination.shut_down(0, 0);
+        state.gone = true;
+        self.changed.notify_all();
     }
 
     pub(super) fn name(&self) -> &str {
@@ -92,6 +134,11 @@ impl Outlet {
 
     pub(super) fn ledger(&self) -> Ledger {
         locked(&self.state).destination.ledger()
+    }
+
+    /// As [`Self::ledger`], where nobody is busy here.
+    pub(super) fn try_ledger(&self) -> Option<Ledger> {
+        try_locked(&self.state).map(|state| state.destination.ledger())
     }
 
     /// For how much more there is room.
@@ -150,12 +197,17 @@ impl Outlet {
     }
 
     fn serve(&self, mut exporter: Box<dyn Exporter>, sender: &Sender, listener: &Listener) {
+        let generation = fork::generation();
         let mut state = locked(&self.state);
         loop {
             match state.destination.next(steady_nanos()) {
                 Next::Send(shipment) => {
                     drop(state);
                     let answer = send(&mut *exporter, sender, &shipment);
+                    if fork::generation() != generation {
+                        // The exporter has forked, and this is the child: what waits here is for the parent to send.
+                        return;
+                    }
                     state = locked(&self.state);
                     state.destination.answered(shipment.id, answer, steady_nanos(), &mut system_u64);
                     drop(shipment);

@@ -1,6 +1,8 @@
 //! What happens to records before they are offered to the destinations: whole workflows pass the tail sampler, every span the
 //! redactor.
 
+use std::sync::Arc;
+
 use super::store::Store;
 use crate::loom::{NodeFlags, Weaver, WeaverOptions, Woven};
 use crate::record::{Record, RecordKind, Records};
@@ -10,7 +12,7 @@ use crate::sample::{TailSampler, WorkflowFacts};
 /// What the records of one loom go through.
 pub(super) struct Pipeline {
     pub(super) tail: Option<Tail>,
-    pub(super) redactor: Option<Redactor>,
+    pub(super) redactor: Option<Arc<Redactor>>,
     /// Where records are written down before they are offered.
     pub(super) store: Option<Store>,
 }
@@ -108,7 +110,7 @@ impl Pipeline {
 
     /// Records as they leave: without secrets, where that is asked for.
     fn leaving(&self, records: &[u8]) -> Vec<u8> {
-        self.redactor.as_ref().map_or_else(|| records.to_vec(), |redactor| redacted(redactor, records))
+        self.redactor.as_deref().map_or_else(|| records.to_vec(), |redactor| redacted(redactor, records))
     }
 }
 

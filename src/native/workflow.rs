@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Loom;
 use super::core::locked;
 use super::current::{Current, Entered};
-use super::here::{Kin, Live, end_live, take_live};
+use super::fork;
+use super::here::{Kin, Live, Log, end_live, take_live};
 use super::node::{Ids, NodeBuilder, Parent, announce, context_of, usable};
 use super::suppress::is_suppressed;
 use crate::context::{Context, SpanContext, TraceFlags, TraceState};
@@ -120,6 +121,7 @@ impl<'a> WorkflowBuilder<'a> {
     pub fn start(self) -> Workflow {
         let core = self.loom.core();
         let loom = self.loom.clone();
+        let generation = fork::generation();
         let parent = usable(self.parent.as_ref());
         if core.disabled || is_suppressed() {
             let kin = Kin {
@@ -128,7 +130,7 @@ impl<'a> WorkflowBuilder<'a> {
                 ..Kin::default()
             };
             let ids = parent.map_or_else(Ids::default, Ids::of);
-            return Workflow { loom, ids, kin, records: false, live: Mutex::new(None) };
+            return Workflow { loom, ids, kin, records: false, live: Mutex::new(None), generation };
         }
         let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
         let sampled = core.samples(parent, trace_id);
@@ -143,7 +145,7 @@ impl<'a> WorkflowBuilder<'a> {
         };
         if !sampled {
             core.count_sampled_out();
-            return Workflow { loom, ids, kin, records: false, live: Mutex::new(None) };
+            return Workflow { loom, ids, kin, records: false, live: Mutex::new(None), generation };
         }
         let mut live = take_live(core);
         live.builder.start(&SpanStart {
@@ -173,13 +175,13 @@ impl<'a> WorkflowBuilder<'a> {
             live.builder.attribute(key::QUESTION, self.question);
         }
         if self.keeps_log {
-            kin.log = Some(Arc::default());
+            kin.log = Some(Arc::new(Log::new(Mutex::default())));
         }
         live.kin.clone_from(&kin);
         if core.live_view {
             announce(&live);
         }
-        Workflow { loom, ids, kin, records: true, live: Mutex::new(Some(live)) }
+        Workflow { loom, ids, kin, records: true, live: Mutex::new(Some(live)), generation }
     }
 }
 
@@ -208,7 +210,9 @@ pub struct Workflow {
     kin: Kin,
     /// False where head sampling left this run out, or the loom is switched off.
     records: bool,
+    /// In a forked process not to be locked: there it is the parent's, and may stay locked for ever.
     live: Mutex<Option<Box<Live>>>,
+    generation: u64,
 }
 
 impl Workflow {
@@ -252,9 +256,13 @@ impl Workflow {
         }
     }
 
+    fn is_ours(&self) -> bool {
+        self.generation == fork::generation()
+    }
+
     /// Changes the root span, where it is still open.
     pub(super) fn change(&self, change: impl FnOnce(&mut Live)) -> &Self {
-        if self.records {
+        if self.records && self.is_ours() {
             match &mut *locked(&self.live) {
                 Some(live) => change(live),
                 None => self.loom.core().count_misuse(),
@@ -321,7 +329,7 @@ impl Workflow {
     /// ```
     #[must_use]
     pub fn to_log(&self) -> Option<NodeTraceLog> {
-        let records = locked(self.kin.log.as_ref()?).clone();
+        let records = locked(self.kin.log.as_ref()?.get(|_| Mutex::default())).clone();
         let spans: Vec<SpanView<'_>> =
             finished_spans(&records).filter_map(|span| SpanView::read(span).ok()).collect();
         Some(from_spans(&spans, 0))
@@ -338,7 +346,8 @@ impl Workflow {
     }
 
     fn finish(&self, end: Option<u64>) {
-        if !self.records {
+        // The root of a run that began before a fork is ended by the process in which it began.
+        if !self.records || !self.is_ours() {
             return;
         }
         let live = locked(&self.live).take();

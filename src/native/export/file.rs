@@ -16,6 +16,7 @@ use crate::native::system_unix_nanos;
 const DAY_NANOS: u64 = 86_400 * 1_000_000_000;
 
 /// Appends to a file: OTLP JSON, one export request a line, as the OpenTelemetry Collector's file exporter writes it.
+/// A forked process writes to a file of its own, with the number of the process behind the name.
 ///
 /// ```
 /// use spanloom::{FileExporter, Loom};
@@ -36,6 +37,8 @@ pub struct FileExporter {
     daily: bool,
     keep: u32,
     request: Vec<u8>,
+    /// It is for a forked process, which must not cut and move the files of its parent: its own has its number behind the name.
+    is_twin: bool,
 }
 
 /// A file that is written to.
@@ -74,7 +77,7 @@ impl FileExporter {
     pub fn append(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().to_owned();
         let open = Some(open(&path)?);
-        Ok(Self { path, open, most_bytes: None, daily: false, keep: 5, request: Vec::new() })
+        Ok(Self { path, open, most_bytes: None, daily: false, keep: 5, request: Vec::new(), is_twin: false })
     }
 
     /// Begins another file before this one grows larger than so many bytes. The old one is named `<path>.1`; what had that
@@ -109,6 +112,9 @@ impl FileExporter {
 
     fn write(&mut self, line: &[u8], now: u64) -> io::Result<()> {
         let day = now / DAY_NANOS;
+        if std::mem::take(&mut self.is_twin) {
+            self.path.as_mut_os_string().push(format!(".{}", std::process::id()));
+        }
         let is_due = self.open.as_ref().is_some_and(|open| {
             let is_full = self.most_bytes.is_some_and(|most| open.length + line.len() as u64 > most);
             open.length > 0 && (is_full || self.daily && open.day != day)
@@ -235,6 +241,12 @@ impl Exporter for FileExporter {
             // Disks get room again, and come back; until then the batch is better off where it is.
             Err(error) => Answer::later(format!("{}: {error}", self.path.display())),
         }
+    }
+
+    fn twin(&self) -> Option<Box<dyn Exporter>> {
+        let Self { most_bytes, daily, keep, .. } = *self;
+        let path = self.path.clone();
+        Some(Box::new(Self { path, open: None, most_bytes, daily, keep, request: Vec::new(), is_twin: true }))
     }
 }
 

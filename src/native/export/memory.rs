@@ -1,12 +1,13 @@
 //! Records kept in memory.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::{Exporter, Outgoing};
 use crate::deliver::Answer;
 use crate::loom::{TextOptions, Weaver, WeaverOptions, tree_text};
 use crate::native::core::locked;
+use crate::native::fork::PerProcess;
 use crate::otlp::convention::Wording;
 use crate::otlp::span::SpanView;
 use crate::otlp::{Resource, Scope};
@@ -28,7 +29,8 @@ use crate::workflow::{NodeTraceLog, from_spans};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct MemoryExporter {
-    kept: Arc<Mutex<Kept>>,
+    /// A forked process begins with none.
+    kept: Arc<PerProcess<Mutex<Kept>>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,33 +46,37 @@ impl MemoryExporter {
         Self::default()
     }
 
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        locked(self.kept.get(|_| Mutex::default()))
+    }
+
     /// The records so far, as one stream.
     #[must_use]
     pub fn records(&self) -> Vec<u8> {
-        locked(&self.kept).records.clone()
+        self.kept().records.clone()
     }
 
     /// Gives the records so far and forgets them.
     #[must_use]
     pub fn take_records(&self) -> Vec<u8> {
-        std::mem::take(&mut locked(&self.kept).records)
+        std::mem::take(&mut self.kept().records)
     }
 
     /// Forgets the records so far and keeps their room.
     pub fn clear(&self) {
-        locked(&self.kept).records.clear();
+        self.kept().records.clear();
     }
 
     /// How many spans have ended.
     #[must_use]
     pub fn span_count(&self) -> usize {
-        finished_spans(&locked(&self.kept).records).count()
+        finished_spans(&self.kept().records).count()
     }
 
     /// The spans that have ended, as an OTLP export request.
     #[must_use]
     pub fn to_otlp(&self) -> Vec<u8> {
-        let kept = locked(&self.kept);
+        let kept = self.kept();
         let Some((resource, scope, wording)) = &kept.resource else { return Vec::new() };
         Outgoing {
             records: &kept.records,
@@ -88,7 +94,7 @@ impl MemoryExporter {
     pub fn tree_text(&self, options: &TextOptions) -> String {
         let now = crate::native::system_unix_nanos();
         let mut weaver = Weaver::new(WeaverOptions::default());
-        weaver.take_stream(&locked(&self.kept).records, now);
+        weaver.take_stream(&self.kept().records, now);
         let trees: Vec<String> = weaver.finish(now).map(|woven| tree_text(&woven, options)).collect();
         trees.join("\n")
     }
@@ -98,13 +104,13 @@ impl MemoryExporter {
     pub fn trace_logs(&self) -> Vec<NodeTraceLog> {
         let now = crate::native::system_unix_nanos();
         let mut weaver = Weaver::new(WeaverOptions::default());
-        weaver.take_stream(&locked(&self.kept).records, now);
+        weaver.take_stream(&self.kept().records, now);
         weaver.finish(now).map(|woven| from_spans(&woven.spans().collect::<Vec<_>>(), 0)).collect()
     }
 
     /// Shows each ended span to `look`, in the order in which they ended.
     pub fn each_span(&self, mut look: impl FnMut(SpanView<'_>)) {
-        for span in finished_spans(&locked(&self.kept).records) {
+        for span in finished_spans(&self.kept().records) {
             if let Ok(span) = SpanView::read(span) {
                 look(span);
             }
@@ -118,11 +124,15 @@ impl Exporter for MemoryExporter {
     }
 
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
-        let mut kept = locked(&self.kept);
+        let mut kept = self.kept();
         kept.records.extend_from_slice(outgoing.records);
         if kept.resource.is_none() {
             kept.resource = Some((outgoing.resource.clone(), outgoing.scope.clone(), outgoing.wording));
         }
         Answer::taken()
+    }
+
+    fn twin(&self) -> Option<Box<dyn Exporter>> {
+        Some(Box::new(self.clone()))
     }
 }

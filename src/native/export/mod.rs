@@ -162,4 +162,11 @@ pub trait Exporter: Send {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    /// Another exporter to the same destination, which shares no lock and no connection with this one. It is asked for when
+    /// the loom is made, and used when the process forks: the child has no thread but the one that forked, and cannot get at
+    /// the exporters of its parent. Without a twin, what a child records is lost to this destination, and counted.
+    fn twin(&self) -> Option<Box<dyn Exporter>> {
+        None
+    }
 }

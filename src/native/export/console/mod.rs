@@ -33,6 +33,8 @@ use crate::otlp::DecodeError;
 pub struct Console {
     form: Form,
     out: Box<dyn Write + Send>,
+    /// Where forked processes print, too.
+    is_stdout: bool,
 }
 
 enum Form {
@@ -76,7 +78,7 @@ impl Console {
     }
 
     fn new(form: Form) -> Self {
-        Self { form, out: Box::new(io::stdout()) }
+        Self { form, out: Box::new(io::stdout()), is_stdout: true }
     }
 
     /// Prints to this instead of the standard output.
@@ -88,6 +90,7 @@ impl Console {
     #[must_use]
     pub fn to(mut self, out: impl Write + Send + 'static) -> Self {
         self.out = Box::new(out);
+        self.is_stdout = false;
         self
     }
 
@@ -164,6 +167,15 @@ impl Exporter for Console {
 
     fn flush(&mut self) -> io::Result<()> {
         suppress(|| self.print_trees(false))
+    }
+
+    fn twin(&self) -> Option<Box<dyn Exporter>> {
+        let twin = match &self.form {
+            Form::Pretty { options, .. } => Self::pretty().showing(*options),
+            Form::Json => Self::json(),
+            Form::OtlpJson => Self::otlp_json(),
+        };
+        self.is_stdout.then(|| Box::new(twin) as _)
     }
 }
 

@@ -56,6 +56,8 @@ pub struct OtlpGrpc {
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
     peer: Peer,
+    /// For twins. Not shared with `peer`: sessions of TLS have a lock.
+    spare: Peer,
     channel: Channel,
     shown: String,
     headers: HeaderMap,
@@ -140,6 +142,64 @@ impl Exporter for OtlpGrpc {
 
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         suppress(|| self.send(outgoing))
+    }
+
+    fn twin(&self) -> Option<Box<dyn Exporter>> {
+        let (peer, shown, headers) = (self.spare.clone(), self.shown.clone(), self.headers.clone());
+        let plan = Plan { peer, shown, headers, gzip: self.gzip, timeout: self.timeout };
+        Some(Box::new(Twin { plan, made: None }))
+    }
+}
+
+/// What an exporter is made by.
+#[derive(Clone)]
+struct Plan {
+    peer: Peer,
+    shown: String,
+    headers: HeaderMap,
+    gzip: bool,
+    timeout: Duration,
+}
+
+impl Plan {
+    fn make(self, spare: Peer) -> Result<OtlpGrpc, ExporterError> {
+        let Self { peer, shown, headers, gzip, timeout } = self;
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+        let runtime = runtime.map_err(|error| setup(&error))?;
+        let channel = {
+            let _inside = runtime.enter();
+            peer.connect_lazy()
+        };
+        Ok(OtlpGrpc { runtime: Some(runtime), peer, spare, channel, shown, headers, gzip, timeout })
+    }
+}
+
+/// An exporter that is made when it is first used: what a runtime waits at is shared by all processes that have it.
+struct Twin {
+    plan: Plan,
+    made: Option<OtlpGrpc>,
+}
+
+impl Exporter for Twin {
+    fn name(&self) -> &str {
+        "otlp-grpc"
+    }
+
+    fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
+        if self.made.is_none() {
+            match self.plan.clone().make(self.plan.peer.clone()) {
+                Ok(made) => self.made = Some(made),
+                Err(error) => return Answer::later(error.to_string()),
+            }
+        }
+        match &mut self.made {
+            Some(made) => made.export(outgoing),
+            None => Answer::later("there is no exporter"),
+        }
+    }
+
+    fn twin(&self) -> Option<Box<dyn Exporter>> {
+        Some(Box::new(Self { plan: self.plan.clone(), made: None }))
     }
 }
 
@@ -244,22 +304,8 @@ impl OtlpGrpcBuilder {
             }
             headers.insert(name, value);
         }
-        let peer = self.peer(&endpoint)?;
-        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
-        let runtime = runtime.map_err(|error| setup(&error))?;
-        let channel = {
-            let _inside = runtime.enter();
-            peer.connect_lazy()
-        };
-        Ok(OtlpGrpc {
-            runtime: Some(runtime),
-            peer,
-            channel,
-            shown: endpoint.shown,
-            headers,
-            gzip: self.gzip,
-            timeout: self.timeout,
-        })
+        let (peer, spare) = (self.peer(&endpoint)?, self.peer(&endpoint)?);
+        Plan { peer, shown: endpoint.shown, headers, gzip: self.gzip, timeout: self.timeout }.make(spare)
     }
 
     fn read_endpoint(&self) -> Result<Endpoint, ExporterError> {

@@ -233,6 +233,21 @@ impl Exporter for OtlpHttp {
         self.shrink();
         answer
     }
+
+    fn twin(&self) -> Option<Box<dyn Exporter>> {
+        Some(Box::new(Self {
+            // Connections belong to an agent; this one has none yet.
+            agent: self.agent.config().new_agent(),
+            endpoint: self.endpoint.clone(),
+            headers: self.headers.clone(),
+            encoding: self.encoding,
+            gzip: self.gzip.is_some().then(Gzip::new),
+            connect_timeout: self.connect_timeout,
+            timeout: self.timeout,
+            request: Vec::new(),
+            answer: Vec::new(),
+        }))
+    }
 }
 
 impl fmt::Debug for OtlpHttp {

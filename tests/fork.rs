@@ -1,0 +1,375 @@
+//! F18: programs that fork. A binary of its own: what is forked here holds the sockets of all tests of its process open.
+#![cfg(unix)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use spanloom::deliver::{Options, Reason};
+use spanloom::host::{Clock, SeededEntropy};
+use spanloom::native::{OtlpHttp, SpoolConfig};
+use spanloom::{FileExporter, Loom, LoomBuilder, MemoryExporter, Node};
+use spanloom_chaos::{Action, Chaos, Scenario, Step};
+
+const LONG: Duration = Duration::from_secs(10);
+
+/// One test at a time: a child has what the others have opened.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs this in a forked process and waits until it ends well. There nothing is printed by the usual means, for the parent's
+/// other threads may have held their locks.
+#[track_caller]
+fn in_child(run: impl FnOnce()) {
+    wait_for(fork(run));
+}
+
+fn fork(run: impl FnOnce()) -> libc::pid_t {
+    // SAFETY: the child runs `run` and ends. That it does more than POSIX allows it to is what is tested.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "no more processes");
+    if child == 0 {
+        std::panic::set_hook(Box::new(|what| {
+            let text = format!("in the child: {what}\n");
+            // SAFETY: the bytes are there.
+            unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+        }));
+        let ended = catch_unwind(AssertUnwindSafe(run));
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(i32::from(ended.is_err())) };
+    }
+    child
+}
+
+#[track_caller]
+fn wait_for(child: libc::pid_t) {
+    let start = Instant::now();
+    let mut status = 0;
+    // SAFETY: `status` is there to be written to.
+    while unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) } == 0 {
+        if start.elapsed() > LONG {
+            let _ = std::process::Command::new("gdb")
+                .args(["-p", &child.to_string(), "-batch", "-ex", "thread apply all bt 30"])
+                .status(); // DEBUG
+            // SAFETY: it is our own child, and has not been waited for.
+            unsafe { libc::kill(child, libc::SIGKILL) };
+            panic!("the child hangs");
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(status, 0, "how the child ended");
+}
+
+fn well() -> Chaos {
+    Chaos::start(Scenario::new("well").step(Step::new(Action::Accept))).unwrap()
+}
+
+fn to(collector: &Chaos) -> LoomBuilder {
+    let exporter = OtlpHttp::builder(collector.endpoint()).no_proxy().build().unwrap();
+    let quick = Options { linger: Duration::from_millis(20), ..Options::default() };
+    Loom::builder().exporter(exporter).delivery(quick).on_notice(|_, _| ())
+}
+
+fn spans(loom: &Loom, number: usize) {
+    (0..number).for_each(|_| loom.span("s", None).start().end());
+}
+
+/// Sends what there is, of which some may have gone before by itself; so many have arrived then.
+#[track_caller]
+fn flushed(loom: &Loom, delivered: u64) {
+    let pending = loom.flush(LONG).pending;
+    left(loom);
+    assert_eq!((loom.ledger().delivered, pending), (delivered, 0), "{:?}", loom.ledger());
+}
+
+#[track_caller]
+fn left(loom: &Loom) -> u64 {
+    let ledger = loom.ledger();
+    assert_eq!(
+        ledger.accepted,
+        ledger.delivered + ledger.rejected + ledger.dropped + ledger.pending,
+        "{ledger:?}"
+    );
+    ledger.reasons.get(Reason::ForkReset)
+}
+
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn f18_five_hundred_children_of_a_busy_program() {
+    const FORKS: usize = 500;
+    let _alone = alone();
+    let collector = well();
+    let loom = to(&collector).build();
+    let busy = AtomicBool::new(true);
+    let recorded = std::thread::scope(|scope| {
+        // Somebody is always in the middle of something when the program forks.
+        let work = |pause: u64, flushes: bool| {
+            let (loom, busy) = (&loom, &busy);
+            scope.spawn(move || {
+                let mut number = 0;
+                while busy.load(Ordering::Relaxed) {
+                    spans(loom, 20);
+                    number += 20;
+                    if flushes {
+                        loom.flush(LONG);
+                    }
+                    std::thread::sleep(Duration::from_micros(pause));
+                }
+                number
+            })
+        };
+        let workers = [work(1_000, false), work(5_000, false), work(2_000, true)];
+        // However a child ends, the workers do, too.
+        let ends = Ends(&busy);
+        for _ in 0..FORKS {
+            in_child(|| {
+                spans(&loom, 1);
+                flushed(&loom, 1);
+            });
+        }
+        drop(ends);
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum::<usize>()
+    });
+    assert!(loom.flush(LONG).is_complete());
+    assert_eq!(left(&loom), 0);
+    let report = collector.report();
+    let ledger = loom.ledger();
+    assert_eq!((ledger.accepted, ledger.pending), (recorded as u64, 0));
+    assert_eq!((report.spans.unique(), report.spans.duplicates()), (ledger.delivered + FORKS as u64, 0));
+}
+
+#[test]
+fn f18_what_waits_is_sent_by_the_parent_alone() {
+    let _alone = alone();
+    let collector = well();
+    let loom = to(&collector).delivery(Options::default()).build();
+    spans(&loom, 100);
+    in_child(|| {
+        spans(&loom, 10);
+        let receipt = loom.flush(LONG);
+        assert_eq!((receipt.delivered, receipt.pending), (10, 0));
+        assert_eq!(left(&loom), 100);
+        // Those that were left are told of once.
+        assert!(receipt.is_complete(), "{receipt}");
+    });
+    assert_eq!(loom.flush(LONG).delivered, 100);
+    let report = collector.report();
+    assert_eq!((report.spans.unique(), report.spans.duplicates()), (110, 0));
+}
+
+fn id(node: &Node) -> (spanloom::TraceId, spanloom::SpanId) {
+    let span = node.context().span.unwrap();
+    (span.trace_id, span.span_id)
+}
+
+#[test]
+fn f18_a_fork_within_a_span() {
+    let _alone = alone();
+    let collector = well();
+    let loom = to(&collector).build();
+    let run = loom.workflow("answer").keep_log().start();
+    let mut plan = run.node("plan").start();
+    let ids = id(&plan);
+    // In the child the open ones are handles of the parent's spans: what hangs on them is recorded, their end is not.
+    in_child(|| {
+        plan.attribute("by", "child");
+        let below = plan.node("below").start();
+        assert_eq!(id(&below).0, ids.0);
+        below.end();
+        run.answer("no").end();
+        std::mem::replace(&mut plan, run.node("another").start()).end();
+        flushed(&loom, 1);
+        assert_eq!(left(&loom), 1);
+    });
+    plan.end();
+    run.end();
+    flushed(&loom, 2);
+    let report = collector.report();
+    assert_eq!((report.spans.unique(), report.spans.duplicates()), (3, 0));
+    assert_eq!(report.spans.times(ids.0, ids.1), 1);
+}
+
+#[test]
+fn f18_children_of_one_parent_share_no_ids() {
+    let _alone = alone();
+    let collector = well();
+    let exporter = OtlpHttp::builder(collector.endpoint()).no_proxy().build().unwrap();
+    // Ids that are the same in every run would be the same in every child.
+    let given = Loom::builder().exporter(exporter).entropy(SeededEntropy::new(7)).build();
+    let loom = to(&collector).build();
+    for loom in [&loom, &given] {
+        spans(loom, 1);
+        assert!(loom.flush(LONG).is_complete());
+        let children: Vec<_> = (0..10)
+            .map(|_| {
+                fork(|| {
+                    spans(loom, 5);
+                    flushed(loom, 5);
+                })
+            })
+            .collect();
+        children.into_iter().for_each(wait_for);
+    }
+    let report = collector.report();
+    assert_eq!((report.spans.unique(), report.spans.duplicates()), (2 * 51, 0));
+}
+
+#[test]
+fn f18_a_fork_before_the_first_loom_and_forks_of_forks() {
+    let _alone = alone();
+    let collector = well();
+    for _ in 0..3 {
+        in_child(|| {
+            let loom = to(&collector).build();
+            spans(&loom, 1);
+            assert!(loom.flush(LONG).is_complete());
+            in_child(|| {
+                spans(&loom, 1);
+                // Not flushed: what the next generation finds here is for this one to send.
+                in_child(|| {
+                    spans(&loom, 1);
+                    flushed(&loom, 1);
+                });
+                assert!(loom.flush(LONG).is_complete());
+            });
+            spans(&loom, 1);
+            drop(loom);
+        });
+    }
+    let report = collector.report();
+    assert_eq!((report.spans.unique(), report.spans.duplicates()), (12, 0));
+}
+
+/// A clock that stands still while somebody asks it behind the locks of the loom.
+#[derive(Clone)]
+struct Stuck {
+    asks: Arc<AtomicBool>,
+    stuck: Arc<AtomicBool>,
+}
+
+impl Clock for Stuck {
+    fn unix_nanos(&self) -> u64 {
+        let is_collector = std::thread::current().name() == Some("spanloom");
+        while is_collector && self.stuck.load(Ordering::Relaxed) {
+            self.asks.store(true, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        1_700_000_000_000_000_000
+    }
+}
+
+#[test]
+fn f18_locks_that_were_held_at_the_fork_are_not_waited_for() {
+    let _alone = alone();
+    let collector = well();
+    let clock = Stuck { asks: Arc::default(), stuck: Arc::new(AtomicBool::new(true)) };
+    let loom = to(&collector).clock(clock.clone()).build();
+    spans(&loom, 3);
+    let start = Instant::now();
+    while !clock.asks.load(Ordering::Relaxed) {
+        assert!(start.elapsed() < LONG, "the loom's thread never asks for the time");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // The loom's thread is inside now, with what leads to the destinations locked.
+    in_child(|| {
+        clock.stuck.store(false, Ordering::Relaxed);
+        spans(&loom, 2);
+        flushed(&loom, 2);
+    });
+    clock.stuck.store(false, Ordering::Relaxed);
+    assert_eq!(loom.flush(LONG).pending, 0);
+    let report = collector.report();
+    assert_eq!((report.spans.unique(), report.spans.duplicates()), (5, 0));
+}
+
+#[test]
+fn f18_a_child_that_records_nothingends_at_once() {
+    let _alone = alone();
+    let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
+    let loom = to(&hole).shutdown_timeout(Duration::from_millis(50)).build();
+    spans(&loom, 10);
+    assert!(hole.wait_for(|report| report.requests_seen > 0, LONG));
+    let mut loom = Some(loom);
+    in_child(|| drop(loom.take()));
+    assert_eq!(hole.report().requests_seen, 1, "nobody but the parent has asked");
+    assert_eq!(left(loom.as_ref().unwrap()), 0);
+}
+
+#[test]
+fn f18_each_process_has_a_spool_of_its_own() {
+    let _alone = alone();
+    let folder = std::env::temp_dir().join(format!("spanloom-fork-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
+    let patience = Duration::from_millis(100);
+    let loom = to(&hole).spool(SpoolConfig::new(&folder)).shutdown_timeout(patience).build();
+    spans(&loom, 5);
+    assert_eq!(loom.flush(patience).pending, 5);
+    in_child(|| {
+        spans(&loom, 7);
+        assert_eq!(loom.flush(patience).pending, 7);
+        // The process ends without a word: what it wrote down is there.
+    });
+    drop(loom);
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).spool(SpoolConfig::new(&folder)).build();
+    assert_eq!(loom.flush(LONG).delivered, 12);
+    assert_eq!(memory.span_count(), 12);
+    drop(loom);
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
+fn f18_exporters_in_memory_and_into_files_are_each_process_own() {
+    let _alone = alone();
+    let path = std::env::temp_dir().join(format!("spanloom-fork-{}.jsonl", std::process::id()));
+    let memory = MemoryExporter::new();
+    let file = FileExporter::append(&path).unwrap();
+    let loom = Loom::builder().exporter(memory.clone()).exporter(file).build();
+    spans(&loom, 2);
+    assert!(loom.flush(LONG).is_complete());
+    in_child(|| {
+        spans(&loom, 3);
+        assert!(loom.flush(LONG).is_complete());
+        assert_eq!(memory.span_count(), 3);
+        let own = format!("{}.{}", path.display(), std::process::id());
+        assert_eq!(std::fs::read_to_string(&own).unwrap().matches("\"spanId\"").count(), 3);
+        std::fs::remove_file(own).unwrap();
+    });
+    assert_eq!(memory.span_count(), 2);
+    assert_eq!(std::fs::read_to_string(&path).unwrap().matches("\"spanId\"").count(), 2);
+    std::fs::remove_file(path).unwrap();
+}
+
+/// An exporter that cannot be had twice.
+struct Single;
+
+impl spanloom::Exporter for Single {
+    fn export(&mut self, _: &spanloom::Outgoing<'_>) -> spanloom::deliver::Answer {
+        spanloom::deliver::Answer::taken()
+    }
+}
+
+#[test]
+fn f18_without_a_twin_nothing_is_lost_in_silence() {
+    let _alone = alone();
+    let loom = Loom::builder().exporter(Single).build();
+    in_child(|| {
+        spans(&loom, 4);
+        let receipt = loom.flush(LONG);
+        assert_eq!((receipt.delivered, receipt.dropped, receipt.pending), (0, 4, 0));
+        left(&loom);
+    });
+    spans(&loom, 1);
+    assert_eq!(loom.flush(LONG).delivered, 1);
+}
