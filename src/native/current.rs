@@ -53,6 +53,8 @@ pub struct Current {
     trace_state: TraceState,
     is_remote: bool,
     kin: Option<Kin>,
+    /// What came with the caller's context, if anything did.
+    passed: Option<Arc<Context>>,
 }
 
 impl Current {
@@ -63,6 +65,7 @@ impl Current {
             trace_state: if parent.kin.is_some() { TraceState::EMPTY } else { parent.trace_state.clone() },
             is_remote: parent.is_remote,
             kin: parent.kin.cloned(),
+            passed: parent.passed.cloned(),
         }
     }
 
@@ -77,6 +80,7 @@ impl Current {
             trace_state: self.trace_state(),
             is_remote: self.is_remote,
             kin: self.kin.as_ref(),
+            passed: self.passed.as_ref(),
         }
     }
 
@@ -99,8 +103,7 @@ impl Current {
     /// The node as other programs are to see it.
     #[must_use]
     pub fn context(&self) -> Context {
-        let passed = self.kin.as_ref().and_then(|kin| kin.passed.as_deref());
-        context_of(self.ids, self.trace_state().clone(), passed)
+        context_of(self.ids, self.trace_state().clone(), self.passed.as_deref())
     }
 
     /// Makes this the thread's current node until the guard goes.

@@ -96,6 +96,7 @@ impl Loom {
             trace_state: parent.map_or(&NO_STATE, |span| &span.trace_state),
             is_remote: parent.is_some_and(|span| span.is_remote),
             kin: None,
+            passed: None,
         };
         if !core.disabled && !is_suppressed() {
             let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);

@@ -41,6 +41,8 @@ pub(super) struct Parent<'a> {
     pub(super) is_remote: bool,
     /// `None` for plain spans outside any workflow.
     pub(super) kin: Option<&'a Kin>,
+    /// What came with the caller's context, if anything did.
+    pub(super) passed: Option<&'a Arc<Context>>,
 }
 
 /// A node that is about to start.
@@ -103,7 +105,7 @@ impl<'a> NodeBuilder<'a> {
         match self.parent.core {
             Some(core) => self.record(core),
             None => {
-                let passed = self.parent.kin.and_then(|kin| kin.passed.clone());
+                let passed = self.parent.passed.cloned();
                 Node {
                     inside: Inside::PassedOn(self.parent.trace_state.clone(), passed),
                     ids: self.parent.ids,
@@ -312,9 +314,10 @@ impl Node {
                 trace_state: &live.kin.trace_state,
                 is_remote: false,
                 kin: Some(&live.kin),
+                passed: live.kin.passed.as_ref(),
             },
-            Inside::PassedOn(trace_state, _) => {
-                Parent { core: None, ids, trace_state, is_remote: false, kin: None }
+            Inside::PassedOn(trace_state, passed) => {
+                Parent { core: None, ids, trace_state, is_remote: false, kin: None, passed: passed.as_ref() }
             }
         }
     }
@@ -444,11 +447,8 @@ impl Node {
     /// The node as other programs are to see it: what to inject into calls that it makes.
     #[must_use]
     pub fn context(&self) -> Context {
-        let passed = match &self.inside {
-            Inside::Recorded(live) => &live.kin.passed,
-            Inside::PassedOn(_, passed) => passed,
-        };
-        context_of(self.ids, self.as_parent().trace_state.clone(), passed.as_deref())
+        let parent = self.as_parent();
+        context_of(self.ids, parent.trace_state.clone(), parent.passed.map(|passed| &**passed))
     }
 
     /// Ends the node now.

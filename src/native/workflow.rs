@@ -253,6 +253,7 @@ impl Workflow {
             trace_state: &self.kin.trace_state,
             is_remote: false,
             kin: Some(&self.kin),
+            passed: self.kin.passed.as_ref(),
         }
     }
 

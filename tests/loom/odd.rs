@@ -239,7 +239,7 @@ fn the_root_stays_on_top_whatever_its_parent() {
 #[test]
 fn a_foreign_trace_that_is_one_cycle() {
     let mut weaver = weaver();
-    for span in [done(2, 3, "a", 1, 9), done(3, 2, "b", 2, 9)] {
+    for span in [done(2, 3, "a", 1, 9), done(3, 2, "b", 4, 9)] {
         weaver.take_span(&span.body(), at(0)).unwrap();
     }
     let woven = weaver.finish(at(9)).next().unwrap();
