@@ -168,7 +168,9 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let gone = LEVELS.try_with(|levels| {
             let mut levels = levels.borrow_mut();
-            // Nearly always the last one.
+            if levels.last().is_some_and(|last| last.serial == self.serial) {
+                return levels.pop();
+            }
             let at = levels.iter().rposition(|level| level.serial == self.serial)?;
             Some(levels.remove(at))
         });

@@ -185,3 +185,24 @@ fn a_writer_that_logs_does_not_wait_for_itself() {
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || info!("once"));
     assert_eq!(lines.parsed().len(), 1);
 }
+
+#[test]
+fn a_configuration_says_how_to_log() {
+    let vars = [("DYN_LOGGING_JSONL", "1"), ("OTEL_EXPORT_ENABLED", "true"), ("DYN_LOG", "warn,app=info")];
+    let lookup =
+        |name: &str| vars.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let (mut config, warnings) = spanloom::config::Config::from_lookup(lookup).expect("it can be used");
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let lines = logged(Options::from_config(&config), || {
+        info!(target: "app", "seen");
+        info!(target: "other", "not seen");
+    });
+    // The first line is for those who asked for information.
+    let lines = lines.0.lock().unwrap();
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].contains(r#""message":"seen""#));
+    config.json_logs.filter = "info".to_owned();
+    let lines = logged(Options::from_config(&config), || ());
+    let first = lines.0.lock().unwrap()[0].clone();
+    assert!(first.contains(r#""endpoint":"http://localhost:4317","service":"dynamo""#), "{first}");
+}

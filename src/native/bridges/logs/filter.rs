@@ -65,7 +65,7 @@ impl Filter {
                 None => match LevelFilter::from_str(part) {
                     Ok(level) => filter.level = Some(level),
                     // A target alone: all of it.
-                    Err(_) if part.contains("::") || part.contains('_') => {
+                    Err(_) if is_target(part) => {
                         filter.targets.push((part.to_owned(), LevelFilter::TRACE));
                     }
                     Err(_) => refused.push(Refused { part: part.to_owned(), level: part.to_owned() }),
@@ -106,6 +106,10 @@ impl Filter {
     }
 }
 
+fn is_target(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:-.".contains(&byte))
+}
+
 fn read_level(part: &str, level: &str) -> Result<LevelFilter, Refused> {
     let level = level.trim();
     // Tracing reads an empty text as "error".
@@ -120,8 +124,9 @@ mod tests {
 
     #[test]
     fn the_words_of_the_environment_are_understood() {
-        let (filter, refused) = Filter::parse(" warn, app::db=debug,h2=trace ,bad=, oops!,");
+        let (filter, refused) = Filter::parse(" warn, app::db=debug,h2=trace ,bad=, oops!,whole");
         let targets = filter.targets();
+        assert!(targets.would_enable("whole::part", &Level::TRACE));
         assert!(targets.would_enable("other", &Level::WARN) && !targets.would_enable("other", &Level::INFO));
         assert!(targets.would_enable("app::db::query", &Level::DEBUG));
         // What is quiet by default stays so.

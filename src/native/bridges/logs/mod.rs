@@ -61,6 +61,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{Filtered, Targets};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::config::{Config, Exporting};
 use crate::host::Clock;
 use crate::native::clock::TimeSource;
 
@@ -106,12 +107,8 @@ impl Options {
     /// ```
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let is_on = |name: &str| lookup(name).is_some_and(|value| is_truthy(&value));
-        let (filter, refused) = Filter::parse(&lookup("DYN_LOG").unwrap_or_default());
-        for refused in refused {
-            // The lines of the log are for machines, this one is for who wrote the variable.
-            let _ = io::Write::write_all(&mut io::stderr(), format!("{refused}\n").as_bytes());
-        }
-        let mut options = Self::new().filter(&filter).span_events(is_on("DYN_LOGGING_SPAN_EVENTS"));
+        let options = Self::new().filter_text(&lookup("DYN_LOG").unwrap_or_default());
+        let mut options = options.span_events(is_on("DYN_LOGGING_SPAN_EVENTS"));
         if let Some(name) = lookup("OTEL_SERVICE_NAME") {
             options = options.service(name);
         }
@@ -120,6 +117,42 @@ impl Options {
             options = options.exports_to(endpoint.unwrap_or_else(|| "http://localhost:4317".to_owned()));
         }
         options
+    }
+
+    /// As a configuration says: its `json_logs`, its service, and the first receiver of its traces. What the filter file says
+    /// and the offset of local time are left to the program.
+    ///
+    /// ```
+    /// use spanloom::config::Config;
+    /// use spanloom::logs::Options;
+    /// let mut config = Config::default().service("shop");
+    /// config.json_logs.filter = "warn,app=debug".to_owned();
+    /// let options = Options::from_config(&config);
+    /// ```
+    pub fn from_config(config: &Config) -> Self {
+        let logs = &config.json_logs;
+        let mut options = Self::new().filter_text(&logs.filter).span_events(logs.span_events);
+        if let Some(name) = &config.service_name {
+            options = options.service(name);
+        }
+        let endpoint = config.exporters.iter().find_map(|exporting| match exporting {
+            Exporting::Otlp(otlp) => Some(otlp.endpoint.to_string()),
+            _ => None,
+        });
+        match endpoint.filter(|_| config.export) {
+            Some(endpoint) => options.exports_to(endpoint),
+            None => options,
+        }
+    }
+
+    /// What cannot be understood is told to standard error: the lines of the log are for machines, this one is for who wrote
+    /// the filter.
+    fn filter_text(self, text: &str) -> Self {
+        let (filter, refused) = Filter::parse(text);
+        for refused in refused {
+            let _ = io::Write::write_all(&mut io::stderr(), format!("{refused}\n").as_bytes());
+        }
+        self.filter(&filter)
     }
 
     /// Where lines go; each is written whole, by one call.
