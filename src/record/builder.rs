@@ -25,6 +25,7 @@ use crate::otlp::wire::{open_message, put_bytes_field, put_fixed64_field, put_va
 use crate::usage::Usage;
 use crate::value::{ValueRef, ValueSink, cut_bytes, cut_chars};
 use crate::vocabulary as key;
+#[cfg(not(target_arch = "wasm32"))]
 use plain::{Open, plain_bytes};
 
 /// The W3C flag "sampled".
@@ -110,7 +111,9 @@ struct Entries {
 pub struct SpanBuilder {
     limits: Limits,
     /// How far attributes can be written without looking around.
+    #[cfg(not(target_arch = "wasm32"))]
     open: Open,
+    #[cfg(not(target_arch = "wasm32"))]
     plain_bytes: usize,
     out: Buffer,
     keys: KeyIndex,
@@ -175,7 +178,10 @@ impl SpanBuilder {
     /// Holds the spans that follow to other limits.
     pub const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits.kept();
-        self.plain_bytes = plain_bytes(&self.limits);
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            self.plain_bytes = plain_bytes(&self.limits);
+        }
     }
 
     /// How many bytes its buffers have room for.
@@ -253,7 +259,10 @@ impl SpanBuilder {
     /// Something is about to grow beside the attributes.
     #[inline]
     fn grow_beside(&mut self) {
-        self.open = Open::default();
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            self.open = Open::default();
+        }
     }
 
     /// Forgets everything but the room of the buffers.

@@ -7,10 +7,10 @@
 use super::{SpanBuilder, SpanStart};
 use crate::record::buffer::{SHORT, put_array, put_short};
 use crate::record::envelope::ENVELOPE_LEN;
-use crate::record::limits::Limits;
-use crate::record::pairs::PLAIN_TEXT;
 #[cfg(not(target_arch = "wasm32"))]
-use crate::record::pairs::{WINDOW, is_plain_text, put_int, put_long_text, put_short_text};
+use crate::record::limits::Limits;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::record::pairs::{PLAIN_TEXT, WINDOW, is_plain_text, put_int, put_long_text, put_short_text};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::value::ValueRef;
 
@@ -18,6 +18,7 @@ use crate::value::ValueRef;
 const START: usize = ENVELOPE_LEN + 28 + 10 + 2 + SHORT + 20;
 
 /// How far a span may go on plainly. Zeros: not at all, until [`SpanBuilder::look_around`] has looked.
+#[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Open {
     /// So many keys.
@@ -27,6 +28,7 @@ pub(super) struct Open {
 }
 
 /// How many bytes may be written plainly. Where a limit is so low that it could matter for a plain attribute alone: none.
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) const fn plain_bytes(limits: &Limits) -> usize {
     if limits.value_length >= PLAIN_TEXT && limits.key_length >= SHORT { limits.span_bytes } else { 0 }
 }
