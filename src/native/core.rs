@@ -316,7 +316,9 @@ impl Core {
     pub(super) fn shut_down(self: &Arc<Self>, deadline: Instant) -> Receipt {
         let _ = self.running();
         let before = self.ledger();
-        self.closed.store(true, Ordering::Release);
+        // A second one finds all said and done, and waits for nothing.
+        let again = self.closed.swap(true, Ordering::AcqRel);
+        let deadline = if again { steady_now() } else { deadline };
         for buffer in locked(&self.inside().changing.threads).iter() {
             buffer.close();
         }

@@ -179,6 +179,12 @@ impl Outlet {
     /// Waits until the thread is gone, or until somewhat behind the deadline: an exporter may hang in a call of the system.
     pub(super) fn wait_gone(&self, deadline: Instant) {
         self.wait(deadline + GRACE, |state| state.gone);
+        let mut state = locked(&self.state);
+        if !state.gone {
+            // Its request ends some time; what was in it counts as lost now.
+            let now = steady_nanos();
+            state.destination.shut_down(now, now);
+        }
     }
 
     fn wait(&self, deadline: Instant, done: impl Fn(&State) -> bool) {

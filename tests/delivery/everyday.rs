@@ -132,3 +132,19 @@ fn running_spans_are_sent_when_they_start_and_when_they_end() {
     assert_eq!((report.spans.stored(), report.spans.unique()), (4, 2), "the same two, whole");
     assert_eq!(adds_up(&loom).delivered, 2);
 }
+
+/// F02, P6: an end in the middle of a request that hangs is bounded, too, and counts what was in it.
+#[test]
+fn f02_an_end_within_a_request_that_hangs_is_bounded() {
+    let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
+    let loom = Loom::builder().otlp_http(hole.endpoint()).unwrap().on_notice(|_, _| ()).build();
+    work(&loom, 100);
+    assert_eq!(loom.flush(Duration::from_millis(200)).pending, 200);
+    #[expect(clippy::disallowed_methods, reason = "time is what is bounded")]
+    let start = Instant::now();
+    let receipt = loom.shutdown(Duration::from_millis(200));
+    assert_eq!((receipt.pending, receipt.reasons.get(Reason::ShutdownTimeout)), (0, 200));
+    drop(loom);
+    // The request alone may take ten seconds.
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+}

@@ -7,6 +7,9 @@ use opentelemetry::trace::{Span, Tracer, TracerProvider};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider};
+use spanloom::deliver::Options;
+use spanloom::native::OtlpHttp;
+use spanloom::{Loom, Receipt};
 
 /// How often an SDK sends. Far more often than by default, so that a short run meets every step of a scenario.
 const SEND_EVERY: Duration = Duration::from_millis(500);
@@ -37,12 +40,15 @@ pub struct Told {
 pub enum Name {
     /// opentelemetry_sdk with opentelemetry-otlp: batches, protobuf, reqwest
     Otel,
+    /// spanloom with its OTLP/HTTP exporter
+    Spanloom,
 }
 
 /// Starts an SDK that sends to this endpoint, with the secret.
 pub fn start(name: Name, endpoint: &str) -> Result<Box<dyn Sdk>> {
     match name {
         Name::Otel => Ok(Box::new(Otel::start(endpoint)?)),
+        Name::Spanloom => Ok(Box::new(Spanloom::start(endpoint)?)),
     }
 }
 
@@ -80,6 +86,45 @@ impl Sdk for Otel {
 
     fn shutdown(self: Box<Self>) -> Told {
         told(self.provider.shutdown())
+    }
+}
+
+/// How long spanloom's flush and shutdown may take here: what OpenTelemetry's SDK has by default.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+struct Spanloom {
+    loom: Loom,
+}
+
+impl Spanloom {
+    fn start(endpoint: &str) -> Result<Self> {
+        let exporter = OtlpHttp::builder(endpoint).header(SECRET.0, SECRET.1).build()?;
+        let often = Options { linger: SEND_EVERY, ..Options::default() };
+        Ok(Self { loom: Loom::builder().exporter(exporter).delivery(often).on_notice(|_, _| ()).build() })
+    }
+}
+
+impl Sdk for Spanloom {
+    fn span(&self, number: u64) {
+        let mut span = self.loom.span("step", None).start();
+        span.attribute("number", i64::try_from(number).unwrap_or(0));
+        span.end();
+    }
+
+    fn flush(&self) -> Told {
+        self.tell(self.loom.flush(PATIENCE))
+    }
+
+    fn shutdown(self: Box<Self>) -> Told {
+        self.tell(self.loom.shutdown(PATIENCE))
+    }
+}
+
+impl Spanloom {
+    fn tell(&self, receipt: Receipt) -> Told {
+        let ledger = self.loom.ledger();
+        let words = if receipt.is_complete() { "ok".into() } else { receipt.to_string() };
+        Told { words, lost: Some(ledger.rejected + ledger.dropped) }
     }
 }
 
