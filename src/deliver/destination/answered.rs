@@ -78,7 +78,7 @@ impl Destination {
     ) {
         let Flying { sent, within, mut batch, .. } = flying;
         self.counts.retries += 1;
-        let pause = self.health.failed(sent, now, after, &self.options, entropy);
+        let pause = self.failed(sent, now, after, entropy);
         // A machine that slept has not tried for as long as it slept.
         batch.spent = batch.spent.saturating_add(now.saturating_sub(sent).min(within));
         if batch.spent >= nanos(self.options.retry_for) {
@@ -89,6 +89,23 @@ impl Destination {
         batch.spent = batch.spent.saturating_add(pause);
         batch.again = true;
         self.hold(batch);
+    }
+
+    /// A request failed: gives the length of the pause. Within a flush or a shutdown no pause of our own is made, but two
+    /// requests a second are all that a destination in trouble gets.
+    fn failed(
+        &mut self,
+        sent: u64,
+        now: u64,
+        asked: Option<Duration>,
+        entropy: &mut dyn FnMut() -> u64,
+    ) -> u64 {
+        let pause = self.health.failed(sent, now, asked, &self.options, entropy);
+        if self.flush.is_none() && self.closing.is_none() {
+            return pause;
+        }
+        self.health.hurry(now);
+        if asked.is_some() { pause } else { 0 }
     }
 
     fn too_large(&mut self, batch: Batch, why: &str) {
@@ -121,7 +138,7 @@ impl Destination {
         } else if worth_it && self.searches_left > 0 {
             self.searches_left -= 1;
         } else {
-            self.health.failed(sent, now, None, &self.options, entropy);
+            self.failed(sent, now, None, entropy);
             self.lose(reason, why, batch.pieces);
             return;
         }
