@@ -12,7 +12,7 @@ use spanloom::native::{OtlpHttp, SpoolConfig};
 use spanloom::{FileExporter, Loom, LoomBuilder, MemoryExporter, Node};
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
 
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(6);
 
 /// One test at a time: a child has what the others have opened.
 fn alone() -> MutexGuard<'static, ()> {
@@ -50,10 +50,8 @@ fn wait_for(child: libc::pid_t) {
     let mut status = 0;
     // SAFETY: `status` is there to be written to.
     while unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) } == 0 {
-        if start.elapsed() > LONG {
-            let _ = std::process::Command::new("gdb")
-                .args(["-p", &child.to_string(), "-batch", "-ex", "thread apply all bt 30"])
-                .status(); // DEBUG
+        if start.elapsed() > LONG / 2 {
+            for t in std::fs::read_dir(format!("/proc/{child}/task")).unwrap() { let t = t.unwrap().path(); for f in ["comm", "syscall", "wchan", "stack"] { eprint!("{} ", std::fs::read_to_string(t.join(f)).unwrap_or_default().trim()); } eprintln!(); } // DEBUG
             // SAFETY: it is our own child, and has not been waited for.
             unsafe { libc::kill(child, libc::SIGKILL) };
             panic!("the child hangs");
@@ -367,8 +365,8 @@ fn f18_without_a_twin_nothing_is_lost_in_silence() {
     in_child(|| {
         spans(&loom, 4);
         let receipt = loom.flush(LONG);
-        assert_eq!((receipt.delivered, receipt.dropped, receipt.pending), (0, 4, 0));
         left(&loom);
+        assert_eq!((receipt.pending, loom.ledger().reasons.get(Reason::ShutdownTimeout)), (0, 4));
     });
     spans(&loom, 1);
     assert_eq!(loom.flush(LONG).delivered, 1);
