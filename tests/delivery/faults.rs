@@ -128,8 +128,7 @@ fn f02_a_host_that_swallows_connections_does_not_hold_up_the_end() {
         }
     }
     let told = Told::default();
-    let loom =
-        listening(&told).exporter(exporter(format!("http://{address}"))).delivery(quick()).build();
+    let loom = listening(&told).exporter(exporter(format!("http://{address}"))).delivery(quick()).build();
     spans(&loom, 10);
     std::thread::sleep(Duration::from_millis(100));
     let start = Instant::now();
@@ -299,8 +298,7 @@ fn f09_refused_in_part_is_counted_told_and_not_sent_again() {
 
 #[test]
 fn f10_taken_is_taken_whatever_the_answer_looks_like() {
-    let garbage =
-        [Garbage::Empty, Garbage::Html, Garbage::TruncatedProto, Garbage::WrongContentType];
+    let garbage = [Garbage::Empty, Garbage::Html, Garbage::TruncatedProto, Garbage::WrongContentType];
     let world = World::with(garbage.map(Action::Garbage));
     for _ in garbage {
         world.send(10);
