@@ -1,5 +1,6 @@
 //! F18: programs that fork. A binary of its own: what is forked here holds the sockets of all tests of its process open.
 #![cfg(unix)]
+#![expect(clippy::disallowed_methods, reason = "time is what is bounded")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -290,7 +291,7 @@ fn f18_locks_that_were_held_at_the_fork_are_not_waited_for() {
 }
 
 #[test]
-fn f18_a_child_that_records_nothingends_at_once() {
+fn f18_a_child_that_records_nothing_ends_at_once() {
     let _alone = alone();
     let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
     let loom = to(&hole).shutdown_timeout(Duration::from_millis(50)).build();

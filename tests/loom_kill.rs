@@ -133,7 +133,7 @@ fn f16_killed_between_the_store_and_its_answer() {
     let first: Vec<Id> = chaos.report().spans.ids().map(|(trace, span, _)| (trace, span)).collect();
     // What was stored first has been written down by the time that so many have.
     let (output, mut said) = (child.stdout.as_mut().expect("its output"), Vec::new());
-    while !written_in(&said).is_some_and(|written| written >= first.len()) {
+    while written_in(&said).is_none_or(|written| written < first.len()) {
         let mut part = [0; 4096];
         let read = output.read(&mut part).expect("its output");
         assert!(read > 0, "the child ended by itself");

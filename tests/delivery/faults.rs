@@ -1,5 +1,6 @@
 //! What goes wrong at receivers and on the way there, met by a whole loom: nothing is lost in silence (P1), the program is not
 //! held up (P2), a receiver that fails is left alone (P4), what waited is sent when it is well again (P5), ends are in time (P6).
+#![expect(clippy::disallowed_methods, reason = "time is what is bounded")]
 
 use std::collections::HashMap;
 use std::net::TcpStream;

@@ -1,4 +1,5 @@
 //! Clocks that jump, disks and memory that have an end.
+#![expect(clippy::disallowed_methods, reason = "time is what is bounded")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
