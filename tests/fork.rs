@@ -1,5 +1,6 @@
 //! F18: programs that fork. A binary of its own: what is forked here holds the sockets of all tests of its process open.
 #![cfg(unix)]
+#![expect(clippy::disallowed_methods, reason = "time is what is bounded")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use spanloom::native::{OtlpHttp, SpoolConfig};
 use spanloom::{FileExporter, Loom, LoomBuilder, MemoryExporter, Node};
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
 
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(30);
 
 /// One test at a time: a child has what the others have opened.
 fn alone() -> MutexGuard<'static, ()> {
@@ -50,10 +51,7 @@ fn wait_for(child: libc::pid_t) {
     let mut status = 0;
     // SAFETY: `status` is there to be written to.
     while unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) } == 0 {
-        if start.elapsed() > LONG {
-            let _ = std::process::Command::new("gdb")
-                .args(["-p", &child.to_string(), "-batch", "-ex", "thread apply all bt 30"])
-                .status(); // DEBUG
+        if start.elapsed() > 2 * LONG {
             // SAFETY: it is our own child, and has not been waited for.
             unsafe { libc::kill(child, libc::SIGKILL) };
             panic!("the child hangs");
@@ -293,7 +291,7 @@ fn f18_locks_that_were_held_at_the_fork_are_not_waited_for() {
 }
 
 #[test]
-fn f18_a_child_that_records_nothingends_at_once() {
+fn f18_a_child_that_records_nothing_ends_at_once() {
     let _alone = alone();
     let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
     let loom = to(&hole).shutdown_timeout(Duration::from_millis(50)).build();
@@ -367,8 +365,8 @@ fn f18_without_a_twin_nothing_is_lost_in_silence() {
     in_child(|| {
         spans(&loom, 4);
         let receipt = loom.flush(LONG);
-        assert_eq!((receipt.delivered, receipt.dropped, receipt.pending), (0, 4, 0));
         left(&loom);
+        assert_eq!((receipt.pending, loom.ledger().reasons.get(Reason::ShutdownTimeout)), (0, 4));
     });
     spans(&loom, 1);
     assert_eq!(loom.flush(LONG).delivered, 1);

@@ -157,13 +157,14 @@ impl Core {
         let linger = if core.has_store { LINGER_WITH_SPOOL } else { LINGER };
         let generation = fork::generation();
         let run = move || {
+            let _ = core.inside().collector.set(thread::current());
             // Ends in a child, too, where a hook of the program's has forked.
             while !core.closed.load(Ordering::Acquire) && fork::generation() == generation {
                 core.collect();
                 thread::park_timeout(linger);
             }
         };
-        if let Ok(handle) = thread::Builder::new().name("spanloom".to_owned()).spawn(run) {
+        if let Ok(Some(handle)) = fork::spawn("spanloom", run) {
             let _ = inside.collector.set(handle.thread().clone());
             *locked(&inside.joins) = Some(handle);
         }
@@ -171,10 +172,11 @@ impl Core {
 
     /// Waits for the end of the loom's thread, after a shutdown.
     pub(super) fn join_collector(&self) {
-        let Some(collector) = self.insides.if_made().and_then(|inside| locked(&inside.joins).take()) else {
-            return;
-        };
-        collector.thread().unpark();
+        let Some(inside) = self.insides.if_made() else { return };
+        if let Some(collector) = inside.collector.get() {
+            collector.unpark();
+        }
+        let Some(collector) = locked(&inside.joins).take() else { return };
         // A hook of the program's that drops its own loom runs in this very thread.
         if collector.thread().id() != thread::current().id() {
             let _ = collector.join();

@@ -13,12 +13,18 @@
 //! The handler that the system calls in the child does three things, none of which waits or can fail: it counts, forgets the
 //! state of the random numbers, and forgets the buffers of the thread that forked. All else finds out by the count.
 //!
-//! This file has `unsafe` for two things: the system wants a function for its handler, and a value that is replaced without a
-//! lock needs a pointer.
+//! This file has `unsafe` for three things: the system wants functions for its handler and for its threads, and a value that is
+//! replaced without a lock needs a pointer.
 #![expect(unsafe_code, reason = "a lock cannot guard what is to outlive locks; see above")]
 
+use std::io;
 use std::marker::PhantomData;
+#[cfg(unix)]
+use std::mem::MaybeUninit;
+#[cfg(unix)]
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
 
 /// How many forks there were between the first process and this one, since the first loom.
 static FORKS: AtomicU64 = AtomicU64::new(0);
@@ -56,6 +62,46 @@ unsafe extern "C" fn in_child() {
     let now = FORKS.fetch_add(1, Ordering::Relaxed) + 1;
     super::entropy::forget();
     super::here::forget_buffers(now);
+}
+
+/// Starts a thread; `Some` where it can be joined.
+///
+/// The standard library's threads take a lock of its own when they start and end, which a thread of the parent may have held:
+/// a forked process starts its threads by the system's means.
+pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Option<JoinHandle<()>>> {
+    if generation() == 0 {
+        return thread::Builder::new().name(name.to_owned()).spawn(run).map(Some);
+    }
+    spawn_plainly(Box::new(run)).map(|()| None)
+}
+
+type Run = Box<dyn FnOnce() + Send>;
+
+#[cfg(unix)]
+fn spawn_plainly(run: Run) -> io::Result<()> {
+    extern "C" fn start(run: *mut libc::c_void) -> *mut libc::c_void {
+        // SAFETY: it comes from the box below, and is given to one thread only.
+        let run = unsafe { Box::from_raw(run.cast::<Run>()) };
+        let _ = catch_unwind(AssertUnwindSafe(run));
+        std::ptr::null_mut()
+    }
+    let run = Box::into_raw(Box::new(run));
+    let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
+    // SAFETY: `thread` is there to be written to; what `run` points to is the new thread's from now on.
+    let error = unsafe { libc::pthread_create(thread.as_mut_ptr(), std::ptr::null(), start, run.cast()) };
+    if error != 0 {
+        // SAFETY: there is no thread that has it.
+        drop(unsafe { Box::from_raw(run) });
+        return Err(io::Error::from_raw_os_error(error));
+    }
+    // SAFETY: the thread has been made, and nobody joins it.
+    unsafe { libc::pthread_detach(thread.assume_init()) };
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn spawn_plainly(run: Run) -> io::Result<()> {
+    thread::Builder::new().spawn(run).map(|_| ())
 }
 
 /// A value of which each process has its own.

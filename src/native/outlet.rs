@@ -12,7 +12,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::clock::{steady_nanos, steady_now};
@@ -107,8 +106,8 @@ impl Outlet {
 
     fn run(self: &Arc<Self>, exporter: Box<dyn Exporter>, sender: &Arc<Sender>, listener: &Arc<Listener>) {
         let (served, sender, listener) = (Arc::clone(self), Arc::clone(sender), Arc::clone(listener));
-        let thread = thread::Builder::new().name(format!("spanloom-{}", self.name));
-        if thread.spawn(move || served.serve(exporter, &sender, &*listener)).is_err() {
+        let name = format!("spanloom-{}", self.name);
+        if fork::spawn(&name, move || served.serve(exporter, &sender, &*listener)).is_err() {
             // A system that has no thread for us.
             self.end_now();
         }

@@ -1,5 +1,9 @@
 //! The whole way: a program records, a loom delivers over real sockets, and a receiver fails in every way there is.
 #![cfg(all(feature = "native", feature = "otlp-http"))]
 
+mod ends;
 mod everyday;
+mod faults;
+mod limits;
 mod spool;
+mod support;

@@ -15,6 +15,7 @@
 
 mod answer;
 mod proxy;
+mod resolve;
 
 use std::fmt;
 use std::io::Read as _;
@@ -23,13 +24,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::Agent;
+use ureq::config::Config;
 use ureq::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue,
     RETRY_AFTER, USER_AGENT,
 };
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::transport::DefaultConnector;
 
 use self::proxy::Proxying;
+use self::resolve::Resolving;
 use super::endpoint::{self, Endpoint};
 use super::error::ExporterError;
 use super::gzip::Gzip;
@@ -237,7 +241,7 @@ impl Exporter for OtlpHttp {
     fn twin(&self) -> Option<Box<dyn Exporter>> {
         Some(Box::new(Self {
             // Connections belong to an agent; this one has none yet.
-            agent: self.agent.config().new_agent(),
+            agent: agent(self.agent.config().clone()),
             endpoint: self.endpoint.clone(),
             headers: self.headers.clone(),
             encoding: self.encoding,
@@ -354,7 +358,7 @@ impl OtlpHttpBuilder {
         let endpoint = Endpoint::read(&self.endpoint, (!self.as_is).then_some("/v1/traces"))?;
         let proxy = self.proxying.decide(&endpoint, environment)?;
         let headers = self.all_headers(&endpoint)?;
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .https_only(endpoint.is_https())
             .max_redirects(0)
@@ -365,10 +369,9 @@ impl OtlpHttpBuilder {
             .max_response_header_size(64 << 10)
             .input_buffer_size(16 << 10)
             .max_idle_connections(1)
-            .build()
-            .new_agent();
+            .build();
         Ok(OtlpHttp {
-            agent,
+            agent: agent(config),
             endpoint,
             headers,
             encoding: self.encoding,
@@ -411,6 +414,10 @@ impl fmt::Debug for OtlpHttpBuilder {
             .field("headers", &names)
             .finish_non_exhaustive()
     }
+}
+
+fn agent(config: Config) -> Agent {
+    Agent::with_parts(config, DefaultConnector::new(), Resolving)
 }
 
 fn tls_config(tls: &Tls) -> Result<TlsConfig, ExporterError> {

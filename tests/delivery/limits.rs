@@ -1,0 +1,218 @@
+//! Clocks that jump, disks and memory that have an end.
+#![expect(clippy::disallowed_methods, reason = "time is what is bounded")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use spanloom::deliver::{Options, Reason};
+use spanloom::host::ManualClock;
+use spanloom::native::{OtlpHttp, SpoolConfig};
+use spanloom::{Loom, MemoryExporter};
+use spanloom_chaos::{Action, Chaos, Scenario, Step};
+
+use crate::support::{Folder, LONG, adds_up, spans};
+
+#[test]
+fn f22_clocks_that_jump_make_no_negative_times_and_hold_up_nothing() {
+    const HOUR: u64 = 3_600_000_000_000;
+    const NOW: u64 = 1_800_000_000_000_000_000;
+    let (memory, clock) = (MemoryExporter::new(), ManualClock::at(NOW));
+    let loom = Loom::builder().exporter(memory.clone()).clock(clock.clone()).build();
+    // Forth, back, a machine that slept for 8 hours, 1970, 2106, the end of time.
+    let jumps =
+        [NOW + HOUR, NOW - HOUR, NOW + 8 * HOUR, 0, u64::from(u32::MAX) * 1_000_000_000, u64::MAX, NOW];
+    for jump in jumps {
+        let run = loom.workflow("answer").start();
+        let mut node = run.node("plan").start();
+        clock.set(jump);
+        node.event("jumped", &[]);
+        node.first_frame();
+        node.end();
+        run.end();
+        assert!(loom.flush(LONG).is_complete());
+    }
+    assert_eq!(adds_up(&loom).delivered, 2 * jumps.len() as u64);
+    let mut seen = 0;
+    memory.each_span(|span| {
+        assert!(span.end_unix_nano >= span.start_unix_nano, "{}", span.name);
+        seen += 1;
+    });
+    assert_eq!(seen, 2 * jumps.len());
+}
+
+/// The most memory that this process had so far, in bytes.
+#[cfg(target_os = "linux")]
+fn most_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    most.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// P3, as the system sees it: 300 MB are recorded while nobody takes any.
+#[test]
+#[cfg(target_os = "linux")]
+fn f23_an_outage_does_not_fill_the_memory() {
+    if !in_own_process("limits::f23_an_outage_does_not_fill_the_memory") {
+        return;
+    }
+    let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
+    let exporter = OtlpHttp::builder(hole.endpoint()).no_proxy().build().unwrap();
+    let loom = Loom::builder()
+        .exporter(exporter)
+        .on_notice(|_, _| ())
+        .shutdown_timeout(Duration::from_millis(100))
+        .build();
+    let text = "x".repeat(50_000);
+    let before = most_memory();
+    for _ in 0..6_000 {
+        let mut node = loom.span("s", None).start();
+        node.attribute("text", text.as_str());
+        node.end();
+    }
+    let ledger = adds_up(&loom);
+    assert!(ledger.reasons.get(Reason::QueueFull) > 0, "{ledger:?}");
+    // Queues of 32 MiB, at most 64 MiB that threads have not handed over, batches, and what an allocator keeps.
+    let grown = most_memory() - before;
+    assert!(grown < 160 << 20, "{grown} bytes more");
+}
+
+/// The queues have an end, in spans and in bytes, and so has what threads have not handed over.
+#[test]
+fn f23_a_receiver_that_is_gone_costs_no_more_memory_than_was_allowed() {
+    let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
+    let exporter = OtlpHttp::builder(hole.endpoint()).no_proxy().build().unwrap();
+    let small = Options { queue_bytes: 1 << 20, ..Options::default() };
+    let loom = Loom::builder()
+        .exporter_with(exporter, small)
+        .on_notice(|_, _| ())
+        .shutdown_timeout(Duration::from_millis(100))
+        .build();
+    let text: Arc<str> = "x".repeat(10_000).into();
+    let start = Instant::now();
+    for _ in 0..2_000 {
+        let mut node = loom.span("s", None).start();
+        node.attribute("text", &*text);
+        node.end();
+    }
+    assert!(start.elapsed() < LONG, "nothing waits for the receiver");
+    loom.flush(Duration::from_millis(100));
+    let ledger = adds_up(&loom);
+    assert_eq!((ledger.accepted, ledger.delivered), (2_000, 0));
+    assert_eq!(ledger.dropped, ledger.reasons.get(Reason::QueueFull), "{ledger:?}");
+    // A mebibyte waits, and one batch of three at most is on its way.
+    assert!(ledger.pending * 10_000 <= 4 << 20, "{ledger:?}");
+    assert!(ledger.pending > 0, "{ledger:?}");
+}
+
+#[test]
+fn f20_a_folder_that_is_removed_costs_nothing() {
+    let folder = Folder::new("f20-removed");
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).spool(SpoolConfig::new(&folder.0)).build();
+    spans(&loom, 100);
+    assert!(loom.flush(LONG).is_complete());
+    std::fs::remove_dir_all(&folder.0).unwrap();
+    spans(&loom, 100);
+    assert!(loom.flush(LONG).is_complete(), "{:?}", loom.ledger());
+    assert_eq!((adds_up(&loom).delivered, memory.span_count()), (200, 200));
+}
+
+/// Runs the rest of this test in a process of its own, whose limits may be changed; true in that one.
+#[cfg(unix)]
+fn in_own_process(test: &str) -> bool {
+    const MARK: &str = "SPANLOOM_TEST_LIMITS";
+    #[expect(clippy::disallowed_methods, reason = "a test that starts itself as another program")]
+    if std::env::var(MARK).is_ok() {
+        return true;
+    }
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(MARK, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    assert!(said.contains("1 passed"), "{said}");
+    false
+}
+
+/// Sets the soft limit; gives the one before.
+#[cfg(unix)]
+fn limit(what: libc::__rlimit_resource_t, soft: libc::rlim_t) -> libc::rlim_t {
+    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limits` is there to be written to and read from.
+    unsafe {
+        assert_eq!(libc::getrlimit(what, &raw mut limits), 0);
+        let before = std::mem::replace(&mut limits.rlim_cur, soft);
+        assert_eq!(libc::setrlimit(what, &raw const limits), 0);
+        before
+    }
+}
+
+#[track_caller]
+fn wait_until(what: &str, done: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < 2 * LONG, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn f20_files_that_must_not_grow_any_more_and_then_may() {
+    if !in_own_process("limits::f20_files_that_must_not_grow_any_more_and_then_may") {
+        return;
+    }
+    // SAFETY: the signal is not handled, so that writing gives an error instead.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    let before = limit(libc::RLIMIT_FSIZE, 64 << 10);
+    let folder = Folder::new("f20-full");
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).spool(SpoolConfig::new(&folder.0)).build();
+    let trouble = || loom.spool_status().unwrap().trouble.is_some();
+    wait_until("the disk has no end", || {
+        trouble() || {
+            spans(&loom, 500);
+            false
+        }
+    });
+    // Without the disk all goes on in memory.
+    spans(&loom, 1_000);
+    assert!(loom.flush(LONG).is_complete(), "{:?}", loom.ledger());
+    limit(libc::RLIMIT_FSIZE, before);
+    let written = loom.spool_status().unwrap().written;
+    wait_until("the disk is not tried again", || {
+        spans(&loom, 1);
+        !trouble() && loom.spool_status().unwrap().written > written
+    });
+    assert!(loom.flush(LONG).is_complete(), "{:?}", loom.ledger());
+    let ledger = adds_up(&loom);
+    let recorded = memory.span_count() as u64;
+    assert_eq!((ledger.accepted, ledger.delivered), (recorded, recorded));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn f20_no_more_files_and_no_more_sockets() {
+    if !in_own_process("limits::f20_no_more_files_and_no_more_sockets") {
+        return;
+    }
+    let chaos = Chaos::start(Scenario::new("well")).unwrap();
+    let exporter = OtlpHttp::builder(chaos.endpoint()).no_proxy().build().unwrap();
+    let folder = Folder::new("f20-files");
+    let before = limit(libc::RLIMIT_NOFILE, 3);
+    let quick = Options { retry_longest: Duration::from_secs(1), ..Options::default() };
+    let loom = Loom::builder()
+        .exporter_with(exporter, quick)
+        .spool(SpoolConfig::new(&folder.0))
+        .on_notice(|_, _| ())
+        .build();
+    spans(&loom, 100);
+    let receipt = loom.flush(Duration::from_millis(100));
+    assert_eq!((receipt.delivered, receipt.dropped, receipt.pending), (0, 0, 100));
+    assert!(loom.spool_status().unwrap().trouble.is_some());
+    limit(libc::RLIMIT_NOFILE, before);
+    assert!(loom.flush(LONG).is_complete(), "{:?}", loom.ledger());
+    assert_eq!((adds_up(&loom).delivered, chaos.report().spans.unique()), (100, 100));
+}
