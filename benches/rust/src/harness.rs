@@ -147,6 +147,17 @@ pub fn compare(pace: Pace, measure: Measure, mut ours: Scenario, mut peer: Scena
     (our_rounds, peer_rounds)
 }
 
+/// A figure that is made in a way of its own, round by round.
+pub fn figures(pace: Pace, mut round: impl FnMut(Duration) -> f64) -> Series {
+    // The first one warms up.
+    round(pace.round);
+    let mut rounds = Series::default();
+    for _ in 0..pace.rounds {
+        rounds.push(round(pace.round));
+    }
+    rounds
+}
+
 /// Measures one side that has no peer.
 pub fn measure(pace: Pace, measure: Measure, mut scenario: Scenario) -> Series {
     let calls = scenario.warm_up(pace.round);
@@ -165,7 +176,8 @@ fn process_cpu() -> Duration {
     cpu_clock(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
-fn thread_cpu() -> Duration {
+/// Processor time of the calling thread.
+pub fn thread_cpu() -> Duration {
     cpu_clock(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 

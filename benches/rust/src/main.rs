@@ -8,9 +8,13 @@ mod hosts;
 mod ingest;
 mod instructions;
 mod ours;
+mod overhead;
 mod peers;
+mod pipeline;
 mod rows;
+mod sink;
 mod table;
+mod threads;
 mod tree;
 mod workload;
 
@@ -66,6 +70,9 @@ enum Command {
     /// Do one scenario of `instructions`
     #[command(hide = true)]
     Scenario { name: String },
+    /// Receive what the rows send
+    #[command(hide = true)]
+    Sink { manner: sink::Manner },
 }
 
 fn main() -> ExitCode {
@@ -75,6 +82,7 @@ fn main() -> ExitCode {
         Some(Command::Instructions { check, filter }) => instructions::run(check, &filter),
         Some(Command::Setup) => hosts::install(),
         Some(Command::Scenario { name }) => instructions::scenario(&name),
+        Some(Command::Sink { manner }) => sink::serve(manner),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

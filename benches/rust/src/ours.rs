@@ -7,7 +7,7 @@ use spanloom::deliver::Answer;
 use spanloom::otlp::span::StatusCode;
 use spanloom::otlp::{Resource, Scope, encode_traces};
 use spanloom::sample::Sampler;
-use spanloom::{Exporter, Loom, MemoryExporter, Outgoing};
+use spanloom::{Exporter, Loom, MemoryExporter, Node, Outgoing, Workflow};
 
 use crate::harness::Scenario;
 use crate::workload::{
@@ -63,21 +63,27 @@ pub fn encode() -> Scenario<'static> {
     })
 }
 
-fn record_workflow(loom: &Loom) {
+pub fn record_workflow(loom: &Loom) {
     let run = loom.workflow(WORKFLOW).start();
     for index in 0..NODES {
-        let mut node = run.node(NODE).start();
-        node.attribute(INDEX_KEY, index);
-        node.attribute(TOKENS_KEY, tokens(index));
-        for (key, value) in [TYPE, MODEL, ID, (INPUT_KEY, INPUT)] {
-            node.attribute(key, black_box(value));
-        }
-        node.event(EVENT, &[]);
-        node.status(StatusCode::Ok, "");
-        node.end();
+        node(&run, index).end();
     }
     run.status(0, "");
     run.end();
+}
+
+/// A node of W, up to its end.
+#[inline]
+pub fn node(run: &Workflow, index: i64) -> Node {
+    let mut node = run.node(NODE).start();
+    node.attribute(INDEX_KEY, index);
+    node.attribute(TOKENS_KEY, tokens(index));
+    for (key, value) in [TYPE, MODEL, ID, (INPUT_KEY, INPUT)] {
+        node.attribute(key, black_box(value));
+    }
+    node.event(EVENT, &[]);
+    node.status(StatusCode::Ok, "");
+    node
 }
 
 struct Forget;

@@ -4,9 +4,9 @@
 use crate::harness::Measure::{Allocations, CallingThread, PeakBytes, ProcessCpu};
 use crate::harness::{self, Measure, Pace, Scenario, Series, compare};
 use crate::hosts::{self, Host};
-use crate::peers::{fastrace, opentelemetry as otel};
+use crate::peers::{fastrace, opentelemetry as otel, otlp};
 use crate::table::{Goal, Row, Unit};
-use crate::{Outcome, decode, ours, tree};
+use crate::{Outcome, decode, ours, pipeline, threads, tree};
 
 /// Makes what a row measures.
 pub type Make = fn() -> Scenario<'static>;
@@ -23,6 +23,7 @@ pub struct Entry {
 enum How {
     InTurns { measure: Measure, ours: Make, peer: Make },
     Alone { measure: Measure, ours: Make },
+    Figures { ours: fn(Pace) -> Series, peer: Option<fn(Pace) -> Series> },
     Scripts(&'static Host),
 }
 
@@ -56,6 +57,29 @@ pub const ALL: &[Entry] = &[
     alone("tree-1k-memory", PeakBytes, || tree::assemble_and_encode(1_000)),
     alone("tree-10k-memory", PeakBytes, || tree::assemble_and_encode(10_000)),
     alone("tree-100k-memory", PeakBytes, || tree::assemble_and_encode(100_000)),
+    in_turns("pipeline-caller", CallingThread, pipeline::send, otlp::send)
+        .against("opentelemetry_sdk + opentelemetry-otlp")
+        .reaching(Goal::Ratio(4.0)),
+    in_turns("pipeline-cpu", ProcessCpu, pipeline::send, otlp::send)
+        .against("opentelemetry_sdk + opentelemetry-otlp")
+        .reaching(Goal::Ratio(5.0)),
+    in_turns("durable-caller", CallingThread, pipeline::send_durably, otlp::send)
+        .against("opentelemetry_sdk + opentelemetry-otlp, in memory only")
+        .reaching(Goal::Ratio(1.0)),
+    in_turns("durable-cpu", ProcessCpu, pipeline::send_durably, otlp::send)
+        .against("opentelemetry_sdk + opentelemetry-otlp, in memory only")
+        .reaching(Goal::Ratio(1.0)),
+    figures("overhead-1ms", Unit::PercentOfTime, |pace| pipeline::overhead(pace, 1.0))
+        .beside(|pace| otlp::overhead(pace, 1.0), "opentelemetry_sdk + opentelemetry-otlp")
+        .reaching(Goal::AtMost(0.05)),
+    figures("overhead-1ms-tenth", Unit::PercentOfTime, |pace| pipeline::overhead(pace, 0.1))
+        .beside(|pace| otlp::overhead(pace, 0.1), "opentelemetry_sdk + opentelemetry-otlp")
+        .reaching(Goal::AtMost(0.01)),
+    figures("two-threads", Unit::TimesOneThread, threads::speed).reaching(Goal::AtLeast(1.7)),
+    figures("two-threads-cpu", Unit::TimesOneThread, threads::by_processor_time).reaching(Goal::AtLeast(1.7)),
+    figures("two-threads-apart-cpu", Unit::TimesOneThread, threads::apart),
+    figures("memory-at-cap", Unit::PeakMebibytes, pipeline::memory_at_cap)
+        .reaching(Goal::AtMost(pipeline::MOST_MEBIBYTES)),
     in_turns("caller-fastrace", CallingThread, ours::record, fastrace::record)
         .against("fastrace, bursts")
         .reaching(Goal::Ratio(2.0)),
@@ -78,6 +102,10 @@ const fn alone(name: &'static str, measure: Measure, ours: Make) -> Entry {
     Entry { name, how: How::Alone { measure, ours }, unit, peer: None, goal: None }
 }
 
+const fn figures(name: &'static str, unit: Unit, ours: fn(Pace) -> Series) -> Entry {
+    Entry { name, how: How::Figures { ours, peer: None }, unit, peer: None, goal: None }
+}
+
 const fn scripts(name: &'static str, host: &'static Host) -> Entry {
     Entry { name, how: How::Scripts(host), unit: Unit::MicrosecondsPerSpan, peer: None, goal: None }
 }
@@ -85,6 +113,12 @@ const fn scripts(name: &'static str, host: &'static Host) -> Entry {
 impl Entry {
     const fn against(self, peer: &'static str) -> Self {
         Self { peer: Some(peer), ..self }
+    }
+
+    /// Adds a peer's figure, which is made in a way of its own, too.
+    const fn beside(self, peer: fn(Pace) -> Series, name: &'static str) -> Self {
+        let How::Figures { ours, .. } = self.how else { panic!("this row measures in turns") };
+        Self { how: How::Figures { ours, peer: Some(peer) }, peer: Some(name), ..self }
     }
 
     const fn reaching(self, goal: Goal) -> Self {
@@ -96,6 +130,7 @@ impl Entry {
         let (ours, peer) = match &self.how {
             How::InTurns { measure, ours, peer } => compare(pace, *measure, ours(), peer()),
             How::Alone { measure, ours } => (harness::measure(pace, *measure, ours()), Series::default()),
+            How::Figures { ours, peer } => (ours(pace), peer.map(|peer| peer(pace)).unwrap_or_default()),
             How::Scripts(host) => host.compare(pace.rounds.div_ceil(5))?,
         };
         let peer = self.peer.map(|name| (name, peer));

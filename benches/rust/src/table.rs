@@ -14,6 +14,9 @@ pub enum Unit {
     AllocationsPerSpan,
     NanosecondsPerNode,
     PeakBytesPerNode,
+    PeakMebibytes,
+    PercentOfTime,
+    TimesOneThread,
 }
 
 impl Unit {
@@ -24,6 +27,9 @@ impl Unit {
             Self::AllocationsPerSpan => "allocations/span",
             Self::NanosecondsPerNode => "ns/node",
             Self::PeakBytesPerNode => "peak bytes/node",
+            Self::PeakMebibytes => "peak MiB",
+            Self::PercentOfTime => "% of time",
+            Self::TimesOneThread => "x one thread",
         }
     }
 }
@@ -35,6 +41,8 @@ pub enum Goal {
     Ratio(f64),
     /// Our figure is at most this.
     AtMost(f64),
+    /// Our figure is at least this.
+    AtLeast(f64),
 }
 
 /// One line of the table.
@@ -60,6 +68,7 @@ impl Row {
         Some(match self.goal? {
             Goal::Ratio(least) => self.ratio()? >= least,
             Goal::AtMost(most) => self.ours.median() <= most,
+            Goal::AtLeast(least) => self.ours.median() >= least,
         })
     }
 }
@@ -87,6 +96,7 @@ pub fn line(row: &Row) -> String {
     let goal = match row.goal {
         Some(Goal::Ratio(least)) => format!(">= {least}x"),
         Some(Goal::AtMost(most)) => format!("<= {most}"),
+        Some(Goal::AtLeast(least)) => format!(">= {least}"),
         None => "-".to_owned(),
     };
     let verdict = match row.reached() {

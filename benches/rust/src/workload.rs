@@ -9,6 +9,12 @@ pub const NODES: i64 = 8;
 pub const BURST: u32 = 57;
 /// Spans in a burst: the size of an export batch.
 pub const BURST_SPANS: u32 = BURST * SPANS;
+/// Spans in a request of the rows that send: what both sides have by default.
+pub const BATCH: u32 = 512;
+/// W in a burst of the rows that send.
+pub const LONG_BURST: u32 = 512;
+/// Spans in a burst of the rows that send: batches of 512, and nothing left over.
+pub const LONG_BURST_SPANS: u32 = LONG_BURST * SPANS;
 
 pub const SERVICE: &str = "bench";
 pub const WORKFLOW: &str = "workflow agent";
@@ -32,6 +38,11 @@ pub fn tokens(index: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_burst_fills_its_batches() {
+        assert_eq!(LONG_BURST_SPANS % BATCH, 0);
+    }
 
     #[test]
     fn the_long_string_has_200_bytes() {

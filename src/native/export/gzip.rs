@@ -12,8 +12,9 @@ pub(super) struct Gzip {
 
 impl Gzip {
     pub(super) fn new() -> Self {
-        // Of 160 KiB of spans level 1 leaves 21 KB, 3 leaves 17 KB in a tenth more time, 6 leaves 15 KB in half as much again.
-        Self { state: Compress::new_gzip(Compression::new(3), 15), packed: Vec::new() }
+        // Packing is half of what sending a span costs. Of a span of 471 bytes level 1 leaves 39 in 0.6 us, 3 leaves 31 in 1.0 us,
+        // 6 leaves 30 in 2.0 us.
+        Self { state: Compress::new_gzip(Compression::fast(), 15), packed: Vec::new() }
     }
 
     /// The bytes in gzip.

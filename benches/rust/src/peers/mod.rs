@@ -2,3 +2,4 @@
 
 pub mod fastrace;
 pub mod opentelemetry;
+pub mod otlp;

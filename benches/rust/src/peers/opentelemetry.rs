@@ -82,24 +82,30 @@ pub fn decode(request: &[u8]) -> Scenario<'_> {
     })
 }
 
-fn record_workflow(tracer: &SdkTracer) {
+pub(super) fn record_workflow(tracer: &SdkTracer) {
     let context = Context::new().with_span(tracer.start(WORKFLOW));
     for index in 0..NODES {
-        let mut node = tracer.start_with_context(NODE, &context);
-        node.set_attribute(KeyValue::new(INDEX_KEY, index));
-        node.set_attribute(KeyValue::new(TOKENS_KEY, tokens(index)));
-        for (key, value) in [TYPE, MODEL, ID, (INPUT_KEY, INPUT)] {
-            node.set_attribute(KeyValue::new(key, black_box(value).to_owned()));
-        }
-        node.add_event(EVENT, Vec::new());
-        node.set_status(Status::Ok);
-        node.end();
+        node(tracer, &context, index).end();
     }
     context.span().set_status(Status::Ok);
     context.span().end();
 }
 
-fn resource() -> Resource {
+/// A node of W, up to its end.
+#[inline]
+pub(super) fn node(tracer: &SdkTracer, context: &Context, index: i64) -> Span {
+    let mut node = tracer.start_with_context(NODE, context);
+    node.set_attribute(KeyValue::new(INDEX_KEY, index));
+    node.set_attribute(KeyValue::new(TOKENS_KEY, tokens(index)));
+    for (key, value) in [TYPE, MODEL, ID, (INPUT_KEY, INPUT)] {
+        node.set_attribute(KeyValue::new(key, black_box(value).to_owned()));
+    }
+    node.add_event(EVENT, Vec::new());
+    node.set_status(Status::Ok);
+    node
+}
+
+pub(super) fn resource() -> Resource {
     let attributes = [KeyValue::new("service.name", SERVICE), KeyValue::new("service.version", "1.0.0")];
     Resource::builder_empty().with_attributes(attributes).build()
 }
