@@ -57,12 +57,12 @@ fn scaling(pace: Pace, looms: &[Loom], time: fn(Burst) -> Duration) -> Series {
     thread::scope(|scope| {
         let helper = scope.spawn(|| {
             while !over.load(Acquire) {
-                if turn.load(Acquire) % 2 == 0 {
+                if turn.load(Acquire).is_multiple_of(2) {
                     thread::park_timeout(Duration::from_millis(50));
                     continue;
                 }
                 ready.store(true, Release);
-                spin_until(|| turn.load(Acquire) % 2 == 0);
+                spin_until(|| turn.load(Acquire).is_multiple_of(2));
                 *other.lock().expect("no thread panics here") = Some(record(second));
             }
         });
