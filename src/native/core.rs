@@ -44,6 +44,8 @@ pub(super) struct Core {
     pub(super) random_flag: bool,
     pub(super) disabled: bool,
     pub(super) closed: AtomicBool,
+    /// A shutdown is over.
+    ended: AtomicBool,
     /// Whole workflows are decided over.
     has_tail: bool,
     /// Records are written down: soon.
@@ -102,6 +104,7 @@ impl Core {
             random_flag: parts.random_flag,
             disabled: parts.disabled,
             closed: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             has_tail: parts.pipeline.tail.is_some(),
             has_store: parts.pipeline.store.is_some(),
             insides: PerProcess::new(Inside {
@@ -207,7 +210,7 @@ impl Core {
 
     /// A thread ends: what it recorded is taken, and its buffer forgotten.
     pub(super) fn retire(&self, buffer: &Arc<ThreadBuffer>) {
-        buffer.close();
+        buffer.retire();
         self.wake();
         if self.closed.load(Ordering::Acquire) {
             self.collect();
@@ -318,9 +321,9 @@ impl Core {
     pub(super) fn shut_down(self: &Arc<Self>, deadline: Instant) -> Receipt {
         let _ = self.running();
         let before = self.ledger();
-        // A second one finds all said and done, and waits for nothing.
-        let again = self.closed.swap(true, Ordering::AcqRel);
-        let deadline = if again { steady_now() } else { deadline };
+        self.closed.store(true, Ordering::Release);
+        // One that comes behind the end of another finds all said and done, and waits for nothing.
+        let deadline = if self.ended.load(Ordering::Acquire) { steady_now() } else { deadline };
         for buffer in locked(&self.inside().changing.threads).iter() {
             buffer.close();
         }
@@ -340,6 +343,7 @@ impl Core {
                 store.close();
             }
         }
+        self.ended.store(true, Ordering::Release);
         Receipt::between(&before, &self.ledger())
     }
 
@@ -439,7 +443,7 @@ impl Collecting<'_> {
         let threads: Vec<_> = locked(&self.inside.changing.threads).clone();
         for buffer in &threads {
             // Asked before: what comes behind the end of a thread is nothing.
-            let ended = buffer.is_closed();
+            let ended = buffer.is_retired();
             self.take_from(buffer);
             if ended {
                 locked(&self.inside.changing.threads).retain(|known| !Arc::ptr_eq(known, buffer));

@@ -71,6 +71,8 @@ impl Kin {
 pub(super) struct ThreadBuffer {
     /// The thread has ended, or the loom is gone: nothing is to wait here.
     closed: AtomicBool,
+    /// The thread has ended: nothing comes here any more.
+    retired: AtomicBool,
     reading: Mutex<Reading>,
 }
 
@@ -112,7 +114,17 @@ impl ThreadBuffer {
         self.closed.store(true, Ordering::Release);
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    /// From now on nothing comes here. What a thread was about to append when the buffer was closed still may come before.
+    pub(super) fn retire(&self) {
+        self.close();
+        self.retired.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
@@ -213,7 +225,9 @@ impl Here {
     #[inline(never)]
     fn new_way_to(&mut self, core: &Arc<Core>) -> usize {
         // Looms that are gone leave their ways here: forget them before a new one comes.
-        self.ways.retain(|way| !way.buffer.is_closed());
+        for way in self.ways.extract_if(.., |way| way.buffer.is_closed()) {
+            way.core.retire(&way.buffer);
+        }
         let buffer = core.new_thread_buffer();
         let writer = buffer.next_writer();
         self.ways.push(Way { core: Arc::clone(core), buffer, writer });

@@ -166,6 +166,22 @@ pub trait Exporter: Send {
     /// Another exporter to the same destination, which shares no lock and no connection with this one. It is asked for when
     /// the loom is made, and used when the process forks: the child has no thread but the one that forked, and cannot get at
     /// the exporters of its parent. Without a twin, what a child records is lost to this destination, and counted.
+    ///
+    /// ```
+    /// use spanloom::deliver::Answer;
+    /// use spanloom::{Exporter, Outgoing};
+    /// struct Stdout;
+    /// impl Exporter for Stdout {
+    ///     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
+    ///         println!("{} spans", outgoing.spans().count());
+    ///         Answer::taken()
+    ///     }
+    ///     fn twin(&self) -> Option<Box<dyn Exporter>> {
+    ///         Some(Box::new(Self))
+    ///     }
+    /// }
+    /// let loom = spanloom::Loom::builder().exporter(Stdout).build();
+    /// ```
     fn twin(&self) -> Option<Box<dyn Exporter>> {
         None
     }
