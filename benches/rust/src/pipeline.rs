@@ -77,7 +77,7 @@ const CAP: u64 = 16 << 20;
 /// What may be held then: the queue, one batch with its request, and the chunks of the thread that records.
 pub const MOST_MEBIBYTES: f64 = 16.0 + 1.0 + 64.0;
 
-/// The most memory that is held, in MiB, while a receiver hangs and four times as much is recorded as may wait.
+/// The most memory that is held, in MiB, while a receiver hangs and at least four times as much is recorded as may wait.
 pub fn memory_at_cap(pace: Pace) -> Series {
     let pace = Pace { rounds: pace.rounds.div_ceil(3), ..pace };
     figures(pace, |_| {
