@@ -1,15 +1,11 @@
 //! A loom by its configuration: what the environment and a file say becomes exporters, a sampler, limits.
 
-use std::time::Duration;
-
 use thiserror::Error;
 
 use super::export::{Console, FileExporter};
 use super::loom::{Loom, LoomBuilder};
 use super::store::SpoolConfig;
-use crate::config::{
-    Compression, Config, ConfigError, ConsoleFormat, Exporting, LogLevel, OtlpExporting, Protocol,
-};
+use crate::config::{Config, ConfigError, ConsoleFormat, Exporting, LogLevel, OtlpExporting, Protocol};
 use crate::deliver::Options;
 
 /// Why a loom could not be made.
@@ -168,8 +164,8 @@ impl LoomBuilder {
         use super::export::{Encoding, OtlpHttp, Pem};
         let mut builder = OtlpHttp::builder(otlp.endpoint.reveal())
             .as_is()
-            .gzip(otlp.compression == Compression::Gzip)
-            .timeout(otlp.timeout.unwrap_or(Duration::MAX));
+            .gzip(otlp.compression == crate::config::Compression::Gzip)
+            .timeout(otlp.timeout.unwrap_or(std::time::Duration::MAX));
         if otlp.protocol == Protocol::HttpJson {
             builder = builder.encoding(Encoding::Json);
         }
@@ -194,8 +190,8 @@ impl LoomBuilder {
     fn otlp_grpc_as(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
         use super::export::{OtlpGrpc, Pem};
         let mut builder = OtlpGrpc::builder(otlp.endpoint.reveal())
-            .gzip(otlp.compression == Compression::Gzip)
-            .timeout(otlp.timeout.unwrap_or(Duration::MAX));
+            .gzip(otlp.compression == crate::config::Compression::Gzip)
+            .timeout(otlp.timeout.unwrap_or(std::time::Duration::MAX));
         for (name, value) in &otlp.headers {
             builder = builder.header(name, value.reveal());
         }

@@ -18,7 +18,7 @@ use crate::record::SpanBuilder;
 /// Bytes of a chunk. Longer records go a way of their own.
 pub(super) const CHUNK: usize = 64 << 10;
 /// Chunks that a thread keeps for later records.
-const SPARE: usize = 32;
+const SPARE: usize = 64;
 /// Builders that a thread keeps for later spans.
 const POOL: usize = 64;
 /// A builder whose buffers grew beyond this is not kept.
