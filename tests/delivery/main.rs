@@ -4,6 +4,7 @@
 mod ends;
 mod everyday;
 mod faults;
+mod from_env;
 mod limits;
 mod spool;
 mod support;

@@ -1,0 +1,29 @@
+//! The least that a program needs: a loom as the environment says, one workflow, one flush.
+//!
+//! ```sh
+//! cargo run --example hello                                              # to a collector on this machine
+//! OTEL_TRACES_EXPORTER=console cargo run --example hello                 # to the screen
+//! OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 cargo run --example hello
+//! ```
+
+use std::error::Error;
+use std::time::Duration;
+
+use spanloom::{Loom, Usage};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let loom = Loom::from_env()?;
+
+    let run = loom.workflow("hello").question("Who is there?").start();
+    let mut node = run.node("greet").kind("llm").start();
+    node.input("name", "world").usage(Usage { prompt: 4, completion: 2, ..Usage::default() });
+    node.end();
+    run.answer("Hello, world").end();
+
+    let receipt = loom.flush(Duration::from_secs(5));
+    println!("{receipt}");
+    if !receipt.is_complete() {
+        return Err(format!("not everything arrived: {:?}", loom.ledger().destinations).into());
+    }
+    Ok(())
+}
