@@ -30,6 +30,8 @@ const LINGER: Duration = Duration::from_millis(200);
 /// As [`LINGER`], where they are to be written down within 50 ms.
 const LINGER_WITH_SPOOL: Duration = Duration::from_millis(20);
 
+/// About so many bytes go on together, as one parcel.
+const TOGETHER: usize = 1 << 20;
 /// So many full chunks are taken at once: waking a thread takes longer than filling a chunk.
 const WORTH_WAKING: usize = 16;
 
@@ -277,7 +279,7 @@ impl Core {
             return;
         };
         locked(&self.inside().changing.totals).handed_over += spans;
-        collecting.pass_on(records, spans);
+        collecting.pass_on(records.to_vec(), spans);
     }
 
     /// A workflow is about to end. Where it is decided over as a whole, what other threads recorded of it must not come
@@ -459,13 +461,24 @@ impl Collecting<'_> {
             (pieces, full)
         };
         self.inside.changing.full_chunks.fetch_sub(full, Ordering::Relaxed);
+        let mut waiting: usize = pieces.iter().map(|piece| piece.records().len()).sum();
+        let (mut records, mut spans) = (Vec::with_capacity(waiting.min(TOGETHER)), 0);
         for piece in pieces {
-            self.pass_on(piece.records(), piece.spans());
+            if records.len() + piece.records().len() > TOGETHER {
+                let full = std::mem::replace(&mut records, Vec::with_capacity(waiting.min(TOGETHER)));
+                self.pass_on(full, std::mem::take(&mut spans));
+            }
+            waiting -= piece.records().len();
+            records.extend_from_slice(piece.records());
+            spans += piece.spans();
             buffer.give_back(piece);
+        }
+        if !records.is_empty() {
+            self.pass_on(records, spans);
         }
     }
 
-    fn pass_on(&mut self, records: &[u8], spans: u64) {
+    fn pass_on(&mut self, records: Vec<u8>, spans: u64) {
         let passed = self.pipeline.pass_on(records, spans, self.core.time.unix_nanos());
         self.offer(passed);
         if self.core.closed.load(Ordering::Acquire) {

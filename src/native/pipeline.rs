@@ -75,11 +75,11 @@ pub(super) struct Passed {
 
 impl Pipeline {
     /// Takes records on their way; so many of them are of spans that have ended.
-    pub(super) fn pass_on(&mut self, records: &[u8], spans: u64, now: u64) -> Passed {
+    pub(super) fn pass_on(&mut self, records: Vec<u8>, spans: u64, now: u64) -> Passed {
         let Some(tail) = &mut self.tail else {
             return Passed { streams: vec![self.leaving(records)], ..Passed::default() };
         };
-        tail.weaver.take_stream(records, now);
+        tail.weaver.take_stream(&records, now);
         tail.inside += spans;
         self.decide(false, now)
     }
@@ -104,13 +104,16 @@ impl Pipeline {
             }
         }
         passed.lost = tail.newly_lost();
-        passed.streams = kept.iter().map(|records| self.leaving(records)).collect();
+        passed.streams = kept.into_iter().map(|records| self.leaving(records)).collect();
         passed
     }
 
     /// Records as they leave: without secrets, where that is asked for.
-    fn leaving(&self, records: &[u8]) -> Vec<u8> {
-        self.redactor.as_deref().map_or_else(|| records.to_vec(), |redactor| redacted(redactor, records))
+    fn leaving(&self, records: Vec<u8>) -> Vec<u8> {
+        match self.redactor.as_deref() {
+            Some(redactor) => redacted(redactor, &records),
+            None => records,
+        }
     }
 }
 

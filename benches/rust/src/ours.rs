@@ -11,13 +11,18 @@ use spanloom::{Exporter, Loom, MemoryExporter, Node, Outgoing, Workflow};
 
 use crate::harness::Scenario;
 use crate::workload::{
-    BURST, BURST_SPANS, EVENT, ID, INDEX_KEY, INPUT, INPUT_KEY, MODEL, NODE, NODES, SERVICE, SPANS,
-    TOKENS_KEY, TYPE, WORKFLOW, tokens,
+    BURST, BURST_SPANS, EVENT, ID, INDEX_KEY, INPUT, INPUT_KEY, LONG_BURST, MODEL, NODE, NODES, SERVICE,
+    SPANS, TOKENS_KEY, TYPE, WORKFLOW, tokens,
 };
 
 /// Bursts of W to a sink that drops the records.
 pub fn record() -> Scenario<'static> {
     bursts(Forget)
+}
+
+/// As [`record`], in long bursts, so that what a flush allocates does not count for much.
+pub fn record_long() -> Scenario<'static> {
+    bursts_of(LONG_BURST, Forget)
 }
 
 /// Bursts of W to a sink that makes an OTLP request of every batch of records.
@@ -26,10 +31,14 @@ pub fn record_and_encode() -> Scenario<'static> {
 }
 
 fn bursts(sink: impl Exporter + 'static) -> Scenario<'static> {
+    bursts_of(BURST, sink)
+}
+
+fn bursts_of(workflows: u32, sink: impl Exporter + 'static) -> Scenario<'static> {
     let loom = Loom::builder().service(SERVICE).resource("service.version", "1.0.0").exporter(sink).build();
     let recorder = loom.clone();
-    let work = move || (0..BURST).for_each(|_| record_workflow(&recorder));
-    Scenario::new(BURST_SPANS, work).settling(move || {
+    let work = move || (0..workflows).for_each(|_| record_workflow(&recorder));
+    Scenario::new(workflows * SPANS, work).settling(move || {
         let receipt = loom.flush(Duration::from_secs(30));
         assert_eq!((receipt.dropped, receipt.pending), (0, 0), "the burst was not delivered");
     })
