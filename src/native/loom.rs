@@ -103,7 +103,7 @@ impl Loom {
             let sampled = core.samples(parent, trace_id);
             let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
             above.ids.trace_id = trace_id;
-            above.ids.flags = TraceFlags::NONE.with_sampled(sampled).with_random(random);
+            above.ids.flags = TraceFlags::NONE.with_sampled(sampled).with_random(random).into();
             if sampled {
                 above.core = Some(core);
             } else {

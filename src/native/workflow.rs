@@ -136,7 +136,7 @@ impl<'a> WorkflowBuilder<'a> {
         let sampled = core.samples(parent, trace_id);
         let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
         let flags = TraceFlags::NONE.with_sampled(sampled).with_random(random);
-        let ids = Ids { trace_id, span_id: core.ids.span_id(), flags };
+        let ids = Ids { trace_id, span_id: core.ids.span_id(), flags: flags.into() };
         let mut kin = Kin {
             workflow: ids.span_id,
             trace_state: parent.map_or(TraceState::EMPTY, |span| span.trace_state.clone()),
