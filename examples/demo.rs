@@ -161,7 +161,7 @@ fn show(
     std::fs::write(&log, logs.join("\n"))?;
 
     println!(
-        "Receipt: the flush delivered {} spans, {} are on their way. What the two threads recorded went out when they ended.",
+        "Receipt: the flush delivered {} spans, {} are on their way.",
         receipt.delivered, receipt.pending
     );
     println!(

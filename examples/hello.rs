@@ -23,7 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let receipt = loom.flush(Duration::from_secs(5));
     println!("{receipt}");
     if !receipt.is_complete() {
-        return Err(format!("not everything arrived: {:?}", loom.ledger().destinations).into());
+        for (name, ledger) in loom.ledger().destinations {
+            println!("{name}: {ledger}");
+        }
+        return Err("not everything arrived".into());
     }
     Ok(())
 }
