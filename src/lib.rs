@@ -100,6 +100,7 @@
 #[macro_use]
 extern crate spanloom_on_wasm;
 
+mod calendar;
 pub mod config;
 pub mod context;
 pub mod deliver;

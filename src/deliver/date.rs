@@ -1,8 +1,12 @@
 //! Dates as HTTP writes them: one form that is sent, and two old ones that are still to be read.
 
+use crate::calendar::{DAY, days_until};
+
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const DAY: u64 = 86_400;
+
+/// Seconds of a year, about.
+const YEAR: u64 = 31_557_600;
 
 /// Seconds since 1970 of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`, also in the forms of RFC 850 and of `asctime`.
 ///
@@ -18,7 +22,7 @@ pub(super) fn unix_seconds_of(text: &str, now: u64) -> Option<u64> {
             let (day, rest) = date.split_once('-')?;
             let (month, year) = rest.split_once('-')?;
             let (day, short) = (digits(day, 2)?, digits(year, 2)?);
-            let this_year = 1970 + now / (DAY * 365 + DAY / 4);
+            let this_year = 1970 + now / YEAR;
             let year = this_year - this_year % 100 + short;
             let year = if year > this_year + 50 { year - 100 } else { year };
             seconds(year, month, day, time)
@@ -49,11 +53,10 @@ fn seconds(year: u64, month: &str, day: u64, time: &str) -> Option<u64> {
     if year < 1970 || !(1..=last).contains(&day) || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let before = year - 1;
-    let leap_days = (before / 4 - before / 100 + before / 400) - (1969 / 4 - 1969 / 100 + 1969 / 400);
-    let months: u64 = lengths.iter().take(month).sum();
-    let days = (year - 1970) * 365 + leap_days + months + day - 1;
-    Some(days * DAY + hour * 3600 + minute * 60 + second)
+    let days =
+        days_until(i64::try_from(year).ok()?, i64::try_from(month + 1).ok()?, i64::try_from(day).ok()?);
+    let of_day = hour * 3600 + minute * 60 + second;
+    u64::try_from(days * DAY).ok()?.checked_add(of_day)
 }
 
 #[cfg(test)]

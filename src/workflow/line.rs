@@ -2,6 +2,7 @@
 
 use core::fmt::Write as _;
 
+use crate::calendar::{DAY, date_of, days_until};
 use crate::json::{Style, Writer};
 use crate::value::{Value, ValueSink};
 
@@ -87,21 +88,10 @@ fn log_line(level: &str, message: &str, local_seconds: i64) -> String {
     line
 }
 
-const DAY: i64 = 86_400;
-
-/// `2026-03-04 05:06:08`. The calendar is the Gregorian one, also before it was invented.
+/// `2026-03-04 05:06:08`.
 fn write_time(seconds: i64) -> String {
     let (days, of_day) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
-    // Years are counted from March, so that the leap day is the last of its year; 719,468 days lie between 0000-03-01
-    // and 1970-01-01, 146,097 days are 400 years.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let (year, month, day) = date_of(days);
     let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -117,12 +107,7 @@ fn read_time(text: &str) -> Option<i64> {
     };
     let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
     let (hour, minute, second) = (part(11, 13)?, part(14, 16)?, part(17, 19)?);
-    let year_from_march = year - i64::from(month <= 2);
-    let (era, year_of_era) = (year_from_march.div_euclid(400), year_from_march.rem_euclid(400));
-    let month_from_march = (month + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    let days = era * 146_097 + day_of_era - 719_468;
+    let days = days_until(year, month, day);
     Some(days * DAY + hour * 3_600 + minute * 60 + second)
 }
 

@@ -2,13 +2,15 @@
 
 use core::fmt::Write as _;
 
+use crate::calendar::{DAY, date_of};
+
 /// Appends `2026-11-21T14:01:36.000123Z`, or the local time with its offset.
 pub(super) fn put_time(out: &mut String, unix_nanos: u64, utc_offset_minutes: i32) {
     let offset = i64::from(utc_offset_minutes);
     let micros = i64::try_from(unix_nanos / 1_000).unwrap_or(i64::MAX).saturating_add(offset * 60_000_000);
     let seconds = micros.div_euclid(1_000_000);
-    let (year, month, day) = civil(seconds.div_euclid(86_400));
-    let of_day = seconds.rem_euclid(86_400);
+    let (year, month, day) = date_of(seconds.div_euclid(DAY));
+    let of_day = seconds.rem_euclid(DAY);
     let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
     let fraction = micros.rem_euclid(1_000_000);
     // Writing to a String cannot fail; the same holds below.
@@ -19,19 +21,6 @@ pub(super) fn put_time(out: &mut String, unix_nanos: u64, utc_offset_minutes: i3
         let sign = if offset < 0 { '-' } else { '+' };
         let _ = write!(out, "{sign}{:02}:{:02}", offset.abs() / 60, offset.abs() % 60);
     }
-}
-
-/// Year, month and day of a day that is counted from 1970.
-fn civil(days: i64) -> (i64, i64, i64) {
-    // Counted from the first of March of year 0, leap days come last in their year.
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
 /// Whole microseconds of a duration as a reader gets them who sees three significant digits of it.
