@@ -86,11 +86,7 @@ fn flushed(loom: &Loom, delivered: u64) {
 #[track_caller]
 fn left(loom: &Loom) -> u64 {
     let ledger = loom.ledger();
-    assert_eq!(
-        ledger.accepted,
-        ledger.delivered + ledger.rejected + ledger.dropped + ledger.pending,
-        "{ledger:?}"
-    );
+    assert!(ledger.adds_up(), "{ledger:?}");
     ledger.reasons.get(Reason::ForkReset)
 }
 

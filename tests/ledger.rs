@@ -23,6 +23,7 @@ fn adds_up(loom: &Loom) -> Ledger {
         ledger.delivered + ledger.rejected + ledger.dropped + ledger.pending,
         "{ledger:?}"
     );
+    assert!(ledger.adds_up(), "{ledger:?}");
     ledger
 }
 

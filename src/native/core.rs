@@ -492,18 +492,21 @@ impl Collecting<'_> {
     }
 
     fn offer(&mut self, passed: Passed) {
-        let mut totals = locked(&self.inside.changing.totals);
-        // What the tail sampler left out was accepted at first and is not any more.
-        totals.handed_over = (totals.handed_over + passed.abandoned).saturating_sub(passed.sampled_out);
-        totals.sampled_out += passed.sampled_out;
-        totals.lost.add(Reason::QueueFull, passed.lost);
+        {
+            let mut totals = locked(&self.inside.changing.totals);
+            // What the tail sampler left out was accepted at first and is not any more.
+            totals.handed_over = (totals.handed_over + passed.abandoned).saturating_sub(passed.sampled_out);
+            totals.sampled_out += passed.sampled_out;
+            totals.lost.add(Reason::QueueFull, passed.lost);
+        }
         for stream in passed.streams {
+            // Without the totals: nobody who counts or looks is to wait for a disk. Until it is offered, it counts as pending.
             let parcel = match &mut self.pipeline.store {
                 Some(store) => store.keep(stream, self.core.room()),
                 None => Some(Parcel::new(stream)),
             };
             if let Some(parcel) = parcel {
-                self.core.offer(&mut totals, &parcel);
+                self.core.offer(&mut locked(&self.inside.changing.totals), &parcel);
             }
         }
     }

@@ -44,6 +44,24 @@ pub struct Ledger {
     pub destinations: Vec<(String, deliver::Ledger)>,
 }
 
+impl Ledger {
+    /// True when every accepted span is accounted for, here and at each destination.
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().build();
+    /// loom.workflow("answer").start().end();
+    /// assert!(loom.ledger().adds_up());
+    /// ```
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        let parts = [self.delivered, self.rejected, self.dropped, self.pending];
+        let sum = parts.iter().try_fold(0u64, |sum, part| sum.checked_add(*part));
+        sum == Some(self.accepted)
+            && self.dropped == self.reasons.total()
+            && self.destinations.iter().all(|(_, ledger)| ledger.adds_up())
+    }
+}
+
 /// What a flush or a shutdown really did.
 ///
 /// ```
@@ -142,5 +160,20 @@ impl Totals {
             misuse: 0,
             destinations,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_that_is_nowhere_is_missed() {
+        let whole = Ledger { accepted: 3, delivered: 1, rejected: 1, pending: 1, ..Ledger::default() };
+        assert!(whole.adds_up());
+        assert!(!Ledger { accepted: 4, ..whole.clone() }.adds_up());
+        assert!(!Ledger { accepted: 4, dropped: 1, ..whole.clone() }.adds_up(), "lost for no reason");
+        let odd = deliver::Ledger { accepted: 1, ..deliver::Ledger::default() };
+        assert!(!Ledger { destinations: vec![("there".to_owned(), odd)], ..whole }.adds_up());
     }
 }

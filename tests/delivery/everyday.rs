@@ -2,27 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use spanloom::Loom;
 use spanloom::deliver::{Options, Reason};
 use spanloom::native::OtlpHttp;
-use spanloom::{Ledger, Loom};
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
 
-/// How long a test waits for what has to come.
-const LONG: Duration = Duration::from_secs(30);
+use crate::support::{LONG, adds_up};
 
 fn well() -> Chaos {
     Chaos::start(Scenario::new("well").step(Step::new(Action::Accept))).unwrap()
-}
-
-#[track_caller]
-fn adds_up(loom: &Loom) -> Ledger {
-    let ledger = loom.ledger();
-    assert_eq!(
-        ledger.accepted,
-        ledger.delivered + ledger.rejected + ledger.dropped + ledger.pending,
-        "{ledger:?}"
-    );
-    ledger
 }
 
 fn work(loom: &Loom, workflows: usize) {

@@ -1,6 +1,5 @@
 //! A loom with a spool: what one process could not send the next one sends.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use spanloom::deliver::Options;
@@ -8,24 +7,7 @@ use spanloom::native::SpoolConfig;
 use spanloom::{Loom, LoomBuilder, MemoryExporter};
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
 
-const LONG: Duration = Duration::from_secs(30);
-
-/// A folder of its own for each test, gone at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("spanloom-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use crate::support::{Folder, LONG, spans};
 
 fn spooled(folder: &Folder) -> LoomBuilder {
     Loom::builder()
@@ -34,18 +16,12 @@ fn spooled(folder: &Folder) -> LoomBuilder {
         .shutdown_timeout(Duration::from_millis(300))
 }
 
-fn work(loom: &Loom, spans: usize) {
-    for _ in 0..spans {
-        loom.span("s", None).start().end();
-    }
-}
-
 #[test]
 fn what_one_process_could_not_send_the_next_one_sends() {
     let folder = Folder::new("next");
     let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
     let loom = spooled(&folder).otlp_http(hole.endpoint()).unwrap().build();
-    work(&loom, 500);
+    spans(&loom, 500);
     let receipt = loom.flush(Duration::from_millis(100));
     assert_eq!((receipt.delivered, receipt.pending), (0, 500));
     let receipt = loom.shutdown(Duration::from_millis(100));
@@ -80,7 +56,7 @@ fn an_outage_is_held_by_the_disk_alone() {
     };
     let loom = spooled(&folder).delivery(small).otlp_http(collector.endpoint()).unwrap().build();
     for _ in 0..20 {
-        work(&loom, 1_000);
+        spans(&loom, 1_000);
         std::thread::sleep(Duration::from_millis(30));
     }
     let receipt = loom.flush(LONG);

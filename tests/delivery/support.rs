@@ -33,13 +33,6 @@ pub fn spans(loom: &Loom, number: usize) {
 #[track_caller]
 pub fn adds_up(loom: &Loom) -> Ledger {
     let ledger = loom.ledger();
-    assert_eq!(
-        ledger.accepted,
-        ledger.delivered + ledger.rejected + ledger.dropped + ledger.pending,
-        "{ledger:?}"
-    );
-    for (name, own) in &ledger.destinations {
-        assert!(own.adds_up(), "{name}: {own:?}");
-    }
+    assert!(ledger.adds_up(), "{ledger:?}");
     ledger
 }
