@@ -104,6 +104,7 @@ mod calendar;
 pub mod config;
 pub mod context;
 pub mod deliver;
+pub mod health;
 pub mod host;
 mod id;
 pub mod json;

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::exporter::{Exporting, OtlpExporting, Signal};
+use super::health::Health;
 use crate::deliver::Options;
 use crate::otlp::convention::Wording;
 use crate::record::Limits;
@@ -71,6 +72,8 @@ pub struct Config {
     pub random_flag: bool,
     /// JSON lines with trace context.
     pub json_logs: JsonLogs,
+    /// What is told of the program's health.
+    pub health: Health,
     /// Metrics.
     pub metrics: Metrics,
     /// Where log records go.
@@ -384,6 +387,7 @@ impl Default for Config {
             live_view: false,
             random_flag: false,
             json_logs: JsonLogs::default(),
+            health: Health::default(),
             metrics: Metrics::default(),
             log_exporters: vec![default_exporter(Signal::Logs)],
             origins: BTreeMap::new(),

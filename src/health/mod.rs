@@ -1,0 +1,3 @@
+//! Health.
+mod status;
+pub use status::Status;
