@@ -48,6 +48,7 @@ pub use model::{
     Batch, Config, ExemplarFilter, HistogramAggregation, JsonLogs, LogLevel, Metrics, Origin, Propagator,
     Redaction, Spool, Temporality,
 };
+pub(crate) use parse::percent_decoded;
 pub use secret::Secret;
 pub use settings::{KnownSetting, known_settings};
 
