@@ -48,6 +48,7 @@
 //! | [`sample`], [`redact`], [`offload`] | which runs are kept; secrets taken out; large values moved out |
 //! | [`spool`] | records on disk: what was written survives the death of its process |
 //! | [`value`], [`json`], [`vocabulary`] | values of attributes, JSON without loss, names of attributes |
+//! | [`health`] | whether the program and its endpoints are ready, and what probes are told |
 //! | [`config`] | settings from the environment and a YAML file |
 //! | [`host`] | the clock and randomness that a test rules itself |
 //!
@@ -63,6 +64,7 @@
 //! - `regex`: regular expressions as matchers of the redactor.
 //! - `serde`: serde's traits for values, SIDs, usage and workflow logs.
 //! - `tracing`: `tracing`, a layer that records tracing spans, and `logs`, one that writes log lines with trace ids.
+//! - `tower`: health as a tower service, for axum, tonic and hyper.
 //! - `opentelemetry`: `opentelemetry`, a provider behind OpenTelemetry's API.
 //! - `opentelemetry-sdk`: `opentelemetry_sdk`, an exporter for OpenTelemetry's SDK.
 //!
@@ -142,6 +144,7 @@ pub use native::bridges::opentelemetry_sdk;
 pub use native::bridges::{logs, tracing};
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub use native::{
-    Current, Entered, Exporter, FileExporter, InNode, Ledger, Loom, LoomBuilder, MemoryExporter, Node,
-    NodeBuilder, Outgoing, Receipt, SetupError, Span, Workflow, WorkflowBuilder, current,
+    Current, Endpoint, Entered, Exporter, FileExporter, Health, HealthBuilder, InNode, Ledger, Loom,
+    LoomBuilder, MemoryExporter, Node, NodeBuilder, Outgoing, Receipt, SetupError, Span, Workflow,
+    WorkflowBuilder, current,
 };

@@ -16,7 +16,8 @@ use super::ledger::{Ledger, Receipt, Totals};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Passed, Pipeline, Tail};
 use super::store::{SpoolConfig, Store};
-use crate::deliver::{Amount, Parcel, Reason};
+use crate::deliver::{self, Amount, Parcel, Reason};
+use crate::health::Exporters;
 use crate::record::Limits;
 use crate::redact::Redactor;
 use crate::sample::TailSampler;
@@ -366,6 +367,35 @@ impl Core {
         locked(&self.inside().pipeline).store.as_ref()?.status()
     }
 
+    /// How the exporters are doing. Waits for no disk: a probe has no time for that.
+    pub(super) fn exporters(&self) -> Exporters {
+        let inside = self.inside();
+        let ledger = self.ledger();
+        let spool = || try_locked(&inside.pipeline).map(|pipeline| pipeline.store.as_ref()?.status());
+        let mut exporters = Exporters::default();
+        exporters.destinations = inside.outlets.iter().map(|outlet| outlet.health()).collect();
+        exporters.ledger = deliver::Ledger {
+            accepted: ledger.accepted,
+            delivered: ledger.delivered,
+            rejected: ledger.rejected,
+            dropped: ledger.reasons,
+            pending: ledger.pending,
+        };
+        exporters.sampled_out = ledger.sampled_out;
+        if self.has_store {
+            // Whoever is busy there is so for a moment, or waits for a disk that hangs.
+            exporters.spool = (0..20)
+                .find_map(|_| {
+                    spool().or_else(|| {
+                        thread::sleep(Duration::from_millis(1));
+                        None
+                    })
+                })
+                .flatten();
+        }
+        exporters
+    }
+
     fn offer(&self, totals: &mut Totals, parcel: &Parcel) {
         totals.offered += parcel.spans();
         for outlet in &self.inside().outlets {
@@ -564,6 +594,6 @@ pub(super) fn try_locked<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 }
 
 /// Locks, also after a panic elsewhere: what the locks guard is whole at every moment.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -27,6 +27,7 @@ mod export;
 mod folder_store;
 mod fork;
 mod from_config;
+mod health;
 mod here;
 mod ledger;
 mod loom;
@@ -49,6 +50,9 @@ pub use export::{ExporterError, Pem};
 pub use export::{OtlpGrpc, OtlpGrpcBuilder};
 pub use folder_store::FolderStore;
 pub use from_config::SetupError;
+#[cfg(feature = "tower")]
+pub use health::HealthService;
+pub use health::{Activity, Endpoint, Health, HealthBuilder, ServeError};
 pub use ledger::{Ledger, Receipt};
 pub use loom::{Loom, LoomBuilder};
 pub use node::{Node, NodeBuilder, Span};
