@@ -16,7 +16,7 @@ use super::ledger::{Ledger, Receipt, Totals};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Passed, Pipeline, Tail};
 use super::store::{SpoolConfig, Store};
-use crate::deliver::{self, Amount, Parcel, Reason};
+use crate::deliver::{Amount, Parcel, Reason};
 use crate::health::Exporters;
 use crate::record::Limits;
 use crate::redact::Redactor;
@@ -371,29 +371,20 @@ impl Core {
     pub(super) fn exporters(&self) -> Exporters {
         let inside = self.inside();
         let ledger = self.ledger();
-        let spool = || try_locked(&inside.pipeline).map(|pipeline| pipeline.store.as_ref()?.status());
-        let mut exporters = Exporters::default();
-        exporters.destinations = inside.outlets.iter().map(|outlet| outlet.health()).collect();
-        exporters.ledger = deliver::Ledger {
-            accepted: ledger.accepted,
-            delivered: ledger.delivered,
-            rejected: ledger.rejected,
-            dropped: ledger.reasons,
-            pending: ledger.pending,
-        };
-        exporters.sampled_out = ledger.sampled_out;
-        if self.has_store {
-            // Whoever is busy there is so for a moment, or waits for a disk that hangs.
-            exporters.spool = (0..20)
-                .find_map(|_| {
-                    spool().or_else(|| {
-                        thread::sleep(Duration::from_millis(1));
-                        None
-                    })
-                })
-                .flatten();
+        let destinations = inside.outlets.iter().map(|outlet| outlet.health()).collect();
+        let spool = if self.has_store { self.spool_status_soon() } else { None };
+        Exporters { destinations, sampled_out: ledger.sampled_out, ledger: ledger.into(), spool }
+    }
+
+    /// As [`Self::spool_status`]; `None` also where the disk has hung for 20 ms.
+    fn spool_status_soon(&self) -> Option<SpoolStatus> {
+        for _ in 0..20 {
+            if let Some(pipeline) = try_locked(&self.inside().pipeline) {
+                return pipeline.store.as_ref()?.status();
+            }
+            thread::sleep(Duration::from_millis(1));
         }
-        exporters
+        None
     }
 
     fn offer(&self, totals: &mut Totals, parcel: &Parcel) {

@@ -17,6 +17,7 @@ use crate::native::loom::Loom;
 /// let health = Health::builder().starting(Status::Ready).build();
 /// assert_eq!(health.answer("GET", "/health").status, 200);
 /// ```
+#[derive(Default)]
 pub struct HealthBuilder {
     pub(super) settings: config::Health,
     pub(super) paths: Paths,
@@ -26,21 +27,6 @@ pub struct HealthBuilder {
     pub(super) loom: Option<Weak<Core>>,
     pub(super) metrics: Option<Arc<MetricsHook>>,
     pub(super) instances: Option<Arc<InstancesHook>>,
-}
-
-impl Default for HealthBuilder {
-    fn default() -> Self {
-        Self {
-            settings: config::Health::default(),
-            paths: Paths::default(),
-            canary: CanaryOptions::default(),
-            canary_decides: false,
-            plain_live: false,
-            loom: None,
-            metrics: None,
-            instances: None,
-        }
-    }
 }
 
 impl HealthBuilder {
