@@ -231,6 +231,7 @@ impl Target {
 mod tests {
     use super::Status::{NotReady, Ready};
     use super::*;
+    use crate::host::{Entropy as _, SeededEntropy};
 
     const fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -378,5 +379,96 @@ mod tests {
         assert_eq!(canary.next(at(0)), NextCheck::Wait(Duration::from_millis(1)));
         let mut canary = watching(&["a"], &CanaryOptions { wait: Duration::MAX, ..none });
         assert_eq!(canary.next(at(1)), NextCheck::Wait(Duration::MAX));
+    }
+
+    /// What a simulated endpoint is doing.
+    #[derive(Default)]
+    struct Simulated {
+        /// The check that is under way: when it comes back, and how.
+        check: Option<(CheckId, Duration, Duration, bool)>,
+        last_event: Duration,
+        checks: u32,
+    }
+
+    /// Endpoints that are used, fail and hang at random, for an hour. Gives how many checks there were.
+    fn simulate(seed: u64) -> u32 {
+        let chance = SeededEntropy::new(seed);
+        let below = |most: u64| chance.next_u64() % most;
+        let options = CanaryOptions {
+            wait: Duration::from_millis(1 + below(20_000)),
+            timeout: Duration::from_millis(1 + below(20_000)),
+            at_once: 1 + usize::try_from(below(3)).unwrap(),
+        };
+        let names: Vec<String> = (0..=below(4)).map(|number| number.to_string()).collect();
+        let mut canary = watching(&names.iter().map(String::as_str).collect::<Vec<_>>(), &options);
+        let mut endpoints: Vec<Simulated> = names.iter().map(|_| Simulated::default()).collect();
+        let mut now = at(0);
+        let mut wakes = at(0);
+        while now < at(3_600) {
+            // What comes first: an answer, the time that was asked for, or a request that ends.
+            let answers = endpoints.iter().filter_map(|one| one.check.map(|(_, _, back, _)| back));
+            let used = now + Duration::from_millis(1 + below(15_000));
+            now = answers.chain([wakes, used]).min().unwrap().max(now);
+            if now == used {
+                let place = usize::try_from(below(names.len() as u64)).unwrap();
+                canary.active(&names[place], now);
+                endpoints[place].last_event = now;
+            }
+            for (name, one) in names.iter().zip(&mut endpoints) {
+                let Some((id, begun, back, well)) = one.check.filter(|check| check.2 <= now) else {
+                    continue;
+                };
+                one.check = None;
+                let told = canary.answered(id, well, now);
+                // The deadline itself is told when it is reached, which may be before the answer.
+                if back < begun + options.timeout {
+                    assert_eq!(told, Some((name.clone(), Status::of(well))));
+                } else if back > begun + options.timeout {
+                    assert_eq!(told, None, "too late");
+                }
+                if well {
+                    one.last_event = now;
+                }
+            }
+            wakes = loop {
+                match canary.next(now) {
+                    NextCheck::Check(name, id) => {
+                        let one = &mut endpoints[names.iter().position(|known| *known == name).unwrap()];
+                        assert!(one.check.is_none(), "two checks of one endpoint");
+                        assert!(now >= one.last_event + options.wait, "it is in use");
+                        let takes = Duration::from_millis(below(30_000));
+                        one.check = Some((id, now, now + takes, below(3) > 0));
+                        one.last_event = now;
+                        one.checks += 1;
+                    }
+                    NextCheck::TimedOut(name) => {
+                        let place = names.iter().position(|known| *known == name).unwrap();
+                        match endpoints[place].check {
+                            Some((_, begun, ..)) => assert!(now >= begun + options.timeout),
+                            None => {
+                                assert_eq!(canary.under_way(), options.at_once, "there was a place");
+                                endpoints[place].last_event = now;
+                            }
+                        }
+                    }
+                    NextCheck::Wait(until) => {
+                        assert!(until > now, "it would turn round and round");
+                        break until;
+                    }
+                    NextCheck::Idle => break Duration::MAX,
+                }
+            };
+            assert!(canary.under_way() <= options.at_once);
+            let overlooked = |one: &Simulated| one.check.is_none() && now >= one.last_event + options.wait;
+            assert!(canary.under_way() == options.at_once || !endpoints.iter().any(overlooked));
+            assert_eq!(canary.under_way(), endpoints.iter().filter(|one| one.check.is_some()).count());
+        }
+        endpoints.iter().map(|one| one.checks).sum()
+    }
+
+    #[test]
+    fn at_random() {
+        let checks: u32 = (0..200).map(simulate).sum();
+        assert!(checks > 10_000, "{checks}");
     }
 }

@@ -18,6 +18,7 @@ use super::suppress::is_suppressed;
 use super::workflow::WorkflowBuilder;
 use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
 use crate::deliver::{Notice, Options};
+use crate::health::Exporters;
 use crate::host::{Clock, Entropy};
 use crate::id::TraceId;
 use crate::otlp::convention::Wording;
@@ -159,6 +160,19 @@ impl Loom {
     #[must_use]
     pub fn spool_status(&self) -> Option<SpoolStatus> {
         self.core().spool_status()
+    }
+
+    /// How the exporters are doing: queues, failures in a row, ledgers, the spool.
+    ///
+    /// ```
+    /// use spanloom::health::Condition;
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let loom = Loom::builder().exporter(MemoryExporter::new()).build();
+    /// assert_eq!(loom.exporters().destinations[0].condition, Condition::Ok);
+    /// ```
+    #[must_use]
+    pub fn exporters(&self) -> Exporters {
+        self.core().exporters()
     }
 
     /// What became of all spans so far.

@@ -50,7 +50,10 @@ pub(super) fn parse(head: &[u8]) -> Result<Request<'_>, Answer> {
     let mut accept = String::new();
     for line in lines {
         let Some((name, value)) = line.split_once(':') else { return Err(bad()) };
-        if name.is_empty() || name.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        if value.contains(['\r', '\0'])
+            || name.is_empty()
+            || name.bytes().any(|byte| !byte.is_ascii_graphic())
+        {
             return Err(bad());
         }
         if name.eq_ignore_ascii_case("accept") {
@@ -103,6 +106,7 @@ const fn reason(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::{Entropy as _, SeededEntropy};
 
     #[test]
     fn where_heads_end() {
@@ -141,6 +145,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nno colon", 400),
             ("GET / HTTP/1.1\r\n : x", 400),
             ("GET / HTTP/1.1\r\nfol ded: x", 400),
+            ("GET / HTTP/1.1\r\na: b\rc: d", 400),
             ("PRI * HTTP/2.0", 505),
         ] {
             assert_eq!(read(head), Err(status), "{head:?}");
@@ -159,5 +164,40 @@ mod tests {
         for status in [200, 400, 404, 405, 408, 431, 500, 503, 505] {
             assert!(!reason(status).is_empty());
         }
+    }
+
+    #[test]
+    fn any_bytes_are_a_request_or_have_an_answer() {
+        let chance = SeededEntropy::new(1);
+        let parts = [
+            "GET", " ", "/", "health", "HTTP/1.1", "\r\n", "\n", ":", "accept", "\u{0}", "ä", "://", "%",
+            "\r",
+        ];
+        let mut requests = 0;
+        for _ in 0..20_000 {
+            let mut head = b"GET /health HTTP/1.1".to_vec();
+            if chance.next_u64() % 2 == 0 {
+                head.clear();
+            }
+            for _ in 0..chance.next_u64() % 12 {
+                let number = usize::try_from(chance.next_u64() % 20).unwrap();
+                match parts.get(number) {
+                    Some(part) => head.extend_from_slice(part.as_bytes()),
+                    None => head.push(chance.next_u64().to_le_bytes()[0]),
+                }
+            }
+            match parse(&head) {
+                Ok(request) => {
+                    requests += 1;
+                    assert!(
+                        !request.method.is_empty()
+                            && request.target.bytes().all(|byte| byte.is_ascii_graphic())
+                    );
+                    assert!(!request.accept.contains(['\r', '\n', '\0']));
+                }
+                Err(answer) => assert!(matches!(answer.status, 400 | 505)),
+            }
+        }
+        assert!(requests > 100, "{requests}");
     }
 }
