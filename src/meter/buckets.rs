@@ -135,7 +135,11 @@ impl LogBuckets {
     /// ```
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        self.min > 0.0 && self.min < self.max && self.max.is_finite() && (1..=MOST).contains(&self.count)
+        self.goes_up() && (1..=MOST).contains(&self.count)
+    }
+
+    fn goes_up(&self) -> bool {
+        self.min > 0.0 && self.min < self.max && self.max.is_finite()
     }
 
     /// What variables of the environment make of it, or itself, when the three together are not valid.
@@ -161,11 +165,11 @@ impl LogBuckets {
         if wish.is_valid() { wish } else { self }
     }
 
-    /// The bounds; only the 0 when it is not [valid](Self::is_valid).
+    /// The bounds; only the 0 when the range does not begin above zero, or does not go up.
     #[must_use]
     pub fn bounds(&self) -> Vec<f64> {
         let mut bounds = vec![0.0];
-        if !self.is_valid() {
+        if !self.goes_up() {
             return bounds;
         }
         let ratio = self.max / self.min;
@@ -260,8 +264,11 @@ mod tests {
                 assert_eq!(check_boundaries(&bounds), Ok(()), "{min} {max} {count}");
             }
         }
-        let unusable = LogBuckets { min: 2.0, max: 1.0, count: 10 };
-        assert_eq!(unusable.bounds(), [0.0]);
+        for (min, max, count) in
+            [(2.0, 1.0, 10), (0.0, 1.0, 10), (1.0, f64::INFINITY, 10), (1.0, 10.0, 1), (1.0, 10.0, 0)]
+        {
+            assert_eq!(LogBuckets { min, max, count }.bounds(), [0.0], "{min} {max} {count}");
+        }
     }
 
     #[test]

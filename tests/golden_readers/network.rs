@@ -47,23 +47,21 @@ fn made(entry: &Json, fault: &NetworkFault, id: &str) -> Result<(), String> {
     let plural = resource["kind"].as_str().ok_or("no kind")?.to_lowercase();
     let call = json!({"group": group, "version": version, "namespace": fault.namespace, "plural": plural});
     // Who asked for the fault named it; the case tells that name only here.
-    let named = entry["parameters"]["fault_id"].as_str();
-    let named = named.or_else(|| entry["tracked"].as_object()?.keys().next().map(String::as_str));
-    let tracked = named.map(|named| {
-        let about = json!({
-            "chaos_name": resource["metadata"]["name"],
-            "namespace": fault.namespace,
-            "action": fault.action(),
-        });
-        (named.to_owned(), about)
+    let tracked = entry["tracked"].as_object().and_then(|tracked| tracked.keys().next());
+    let fault_id = entry["parameters"]["fault_id"].as_str().or(tracked.map(String::as_str));
+    let about = json!({
+        "chaos_name": resource["metadata"]["name"],
+        "namespace": fault.namespace,
+        "action": fault.action(),
     });
+    let tracked = json!({ fault_id.unwrap_or("a fault without an id"): about });
     let message = fault.message(id).into();
     all([
         same(entry, "ok", &true.into()),
         same(entry, "message", &message),
         same(entry, "resource", &resource),
         same(entry, "call", &call),
-        same(entry, "tracked", &Json::Object(tracked.into_iter().collect())),
+        same(entry, "tracked", &tracked),
     ])
 }
 
