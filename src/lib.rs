@@ -108,6 +108,7 @@ pub mod host;
 mod id;
 pub mod json;
 pub mod loom;
+pub mod meter;
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub mod native;
 pub mod offload;
