@@ -1,6 +1,6 @@
 //! Bounds between the buckets of histograms.
 //!
-//! A list of bounds is finite and grows strictly: [`check_boundaries`] tells what is wrong with another one. The lists
+//! A list of bounds is finite and grows strictly: [`check_bounds`] tells what is wrong with another one. The lists
 //! that conventions prescribe are constants. [`LogBuckets`] computes the lists of NVIDIA Dynamo's frontend: a range, cut
 //! into parts of equal ratio.
 
@@ -70,16 +70,16 @@ pub enum BucketsError {
 /// Checks bounds that somebody gave. No bound at all is fine: that is one bucket.
 ///
 /// ```
-/// use spanloom::meter::buckets::{BucketsError, PROMETHEUS, check_boundaries};
-/// assert!(check_boundaries(&PROMETHEUS).is_ok());
+/// use spanloom::meter::buckets::{BucketsError, PROMETHEUS, check_bounds};
+/// assert!(check_bounds(&PROMETHEUS).is_ok());
 /// let error = BucketsError::NotIncreasing { index: 1, bound: 1.0, before: 2.0 };
-/// assert_eq!(check_boundaries(&[2.0, 1.0]), Err(error));
+/// assert_eq!(check_bounds(&[2.0, 1.0]), Err(error));
 /// ```
 ///
 /// # Errors
 ///
 /// Tells the first bound that is not finite, or not above the one before it.
-pub fn check_boundaries(bounds: &[f64]) -> Result<(), BucketsError> {
+pub fn check_bounds(bounds: &[f64]) -> Result<(), BucketsError> {
     let mut before = None;
     for (index, &bound) in bounds.iter().enumerate() {
         if !bound.is_finite() {
@@ -219,24 +219,24 @@ mod tests {
             &GEN_AI_AGENT_SECONDS,
             &[],
         ] {
-            assert_eq!(check_boundaries(bounds), Ok(()));
+            assert_eq!(check_bounds(bounds), Ok(()));
         }
     }
 
     #[test]
     fn the_first_wrong_bound_is_told() {
-        let nan = check_boundaries(&[1.0, f64::NAN, 0.0]);
+        let nan = check_bounds(&[1.0, f64::NAN, 0.0]);
         assert!(matches!(nan, Err(BucketsError::NotFinite { index: 1, bound }) if bound.is_nan()));
         let infinite = BucketsError::NotFinite { index: 0, bound: f64::INFINITY };
-        assert_eq!(check_boundaries(&[f64::INFINITY]), Err(infinite));
+        assert_eq!(check_bounds(&[f64::INFINITY]), Err(infinite));
         let twice = BucketsError::NotIncreasing { index: 2, bound: 2.0, before: 2.0 };
-        assert_eq!(check_boundaries(&[1.0, 2.0, 2.0]), Err(twice));
+        assert_eq!(check_bounds(&[1.0, 2.0, 2.0]), Err(twice));
         assert_eq!(
             twice.to_string(),
             "bound 2 of the buckets is 2, after 2: sort them and leave out what is there twice"
         );
         // Both are zero, so nothing is between them.
-        assert!(check_boundaries(&[-0.0, 0.0]).is_err());
+        assert!(check_bounds(&[-0.0, 0.0]).is_err());
     }
 
     #[test]
@@ -261,7 +261,7 @@ mod tests {
         {
             for count in [1, 2, 3, 512] {
                 let bounds = LogBuckets { min, max, count }.bounds();
-                assert_eq!(check_boundaries(&bounds), Ok(()), "{min} {max} {count}");
+                assert_eq!(check_bounds(&bounds), Ok(()), "{min} {max} {count}");
             }
         }
         for (min, max, count) in
