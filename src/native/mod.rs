@@ -31,6 +31,7 @@ mod health;
 mod here;
 mod ledger;
 mod loom;
+pub mod meter;
 mod node;
 mod outlet;
 mod pipeline;
