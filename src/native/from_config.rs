@@ -161,24 +161,8 @@ impl LoomBuilder {
 
     #[cfg(feature = "otlp-http")]
     fn otlp_http_as(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
-        use super::export::{Encoding, OtlpHttp, Pem};
-        let mut builder = OtlpHttp::builder(otlp.endpoint.reveal())
-            .as_is()
-            .gzip(otlp.compression == crate::config::Compression::Gzip)
-            .timeout(otlp.timeout.unwrap_or(std::time::Duration::MAX));
-        if otlp.protocol == Protocol::HttpJson {
-            builder = builder.encoding(Encoding::Json);
-        }
-        for (name, value) in &otlp.headers {
-            builder = builder.header(name, value.reveal());
-        }
-        if let Some(path) = &otlp.certificate {
-            builder = builder.trust(Pem::file(path));
-        }
-        if let (Some(certificate), Some(key)) = (&otlp.client_certificate, &otlp.client_key) {
-            builder = builder.identity(Pem::file(certificate), Pem::file(key));
-        }
-        Ok(self.exporter_with(builder.build()?, delivery.clone()))
+        let exporter = super::export::OtlpHttpBuilder::configured(otlp).build()?;
+        Ok(self.exporter_with(exporter, delivery.clone()))
     }
 
     #[cfg(not(feature = "otlp-http"))]
@@ -188,20 +172,8 @@ impl LoomBuilder {
 
     #[cfg(feature = "otlp-grpc")]
     fn otlp_grpc_as(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
-        use super::export::{OtlpGrpc, Pem};
-        let mut builder = OtlpGrpc::builder(otlp.endpoint.reveal())
-            .gzip(otlp.compression == crate::config::Compression::Gzip)
-            .timeout(otlp.timeout.unwrap_or(std::time::Duration::MAX));
-        for (name, value) in &otlp.headers {
-            builder = builder.header(name, value.reveal());
-        }
-        if let Some(path) = &otlp.certificate {
-            builder = builder.trust(Pem::file(path));
-        }
-        if let (Some(certificate), Some(key)) = (&otlp.client_certificate, &otlp.client_key) {
-            builder = builder.identity(Pem::file(certificate), Pem::file(key));
-        }
-        Ok(self.exporter_with(builder.build()?, delivery.clone()))
+        let exporter = super::export::OtlpGrpcBuilder::configured(otlp).build()?;
+        Ok(self.exporter_with(exporter, delivery.clone()))
     }
 
     #[cfg(not(feature = "otlp-grpc"))]

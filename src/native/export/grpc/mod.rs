@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
-use http::header::{AUTHORIZATION, HeaderMap};
+use http::header::HeaderMap;
 use http::uri::PathAndQuery;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tonic::client::Grpc;
@@ -25,22 +25,19 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as Peer, 
 use tonic::{Request, Status};
 
 use self::codec::RawCodec;
-use super::endpoint::{self, Endpoint};
+use super::endpoint::Endpoint;
 use super::error::ExporterError;
-use super::tls::{Pem, TlsOptions};
+use super::otlp_options::{LONGEST, MOST_REQUEST, OtlpOptions, USER_AGENT};
+use super::tls::Pem;
 use super::{Exporter, Outgoing};
+use crate::config::OtlpExporting;
 use crate::deliver::Answer;
 use crate::native::suppress::suppress;
 
 const METHOD: PathAndQuery =
     PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
-/// No request is larger before compression, as OTLP has it.
-const MOST_REQUEST: usize = 64 << 20;
-/// No request takes longer, also where somebody said that time does not matter.
-const LONGEST: Duration = Duration::from_secs(3600);
 /// A larger answer is not read.
 const MOST_ANSWER: usize = 64 << 10;
-const USER_AGENT: &str = concat!("OTel-OTLP-Exporter-spanloom/", env!("CARGO_PKG_VERSION"));
 
 /// Sends spans over OTLP/gRPC.
 ///
@@ -69,15 +66,7 @@ impl OtlpGrpc {
     /// An exporter to this endpoint: `http://host:port` in plain text, `https://host:port` with TLS. Without a scheme it is
     /// TLS, unless [`insecure`](OtlpGrpcBuilder::insecure) is asked for.
     pub fn builder(endpoint: impl Into<String>) -> OtlpGrpcBuilder {
-        OtlpGrpcBuilder {
-            endpoint: endpoint.into(),
-            insecure: false,
-            gzip: false,
-            headers: Vec::new(),
-            connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(10),
-            tls: TlsOptions::default(),
-        }
+        OtlpGrpcBuilder { options: OtlpOptions::new(endpoint), insecure: false }
     }
 
     /// Where spans go, for people.
@@ -234,16 +223,16 @@ impl fmt::Debug for OtlpGrpc {
 #[derive(Clone)]
 #[must_use]
 pub struct OtlpGrpcBuilder {
-    endpoint: String,
+    options: OtlpOptions,
     insecure: bool,
-    gzip: bool,
-    headers: Vec<(String, String)>,
-    connect_timeout: Duration,
-    timeout: Duration,
-    tls: TlsOptions,
 }
 
 impl OtlpGrpcBuilder {
+    /// As a configuration says.
+    pub(crate) fn configured(otlp: &OtlpExporting) -> Self {
+        Self { options: OtlpOptions::configured(otlp), insecure: false }
+    }
+
     /// Speaks plain text with an endpoint that names no scheme. A scheme outweighs this.
     pub const fn insecure(mut self, on: bool) -> Self {
         self.insecure = on;
@@ -252,37 +241,37 @@ impl OtlpGrpcBuilder {
 
     /// Packs requests with gzip.
     pub const fn gzip(mut self, on: bool) -> Self {
-        self.gzip = on;
+        self.options.gzip = on;
         self
     }
 
     /// Sends this header (metadata) along. A second one of the same name replaces the first.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.options.headers.push((name.into(), value.into()));
         self
     }
 
     /// How long it may take to reach the receiver: 5 s unless told otherwise.
     pub const fn connect_timeout(mut self, most: Duration) -> Self {
-        self.connect_timeout = most;
+        self.options.connect_timeout = most;
         self
     }
 
     /// How long a request may take as a whole: 10 s unless told otherwise, and never longer than the caller has time.
     pub const fn timeout(mut self, most: Duration) -> Self {
-        self.timeout = most;
+        self.options.timeout = most;
         self
     }
 
     /// Trusts receivers with a certificate by one of these authorities, and no others.
     pub fn trust(mut self, authorities: Pem) -> Self {
-        self.tls.trusted = Some(authorities);
+        self.options.tls.trusted = Some(authorities);
         self
     }
 
     /// Shows this certificate to a receiver that asks for one (mTLS), with the key of it.
     pub fn identity(mut self, certificate: Pem, key: Pem) -> Self {
-        self.tls.identity = Some((certificate, key));
+        self.options.tls.identity = Some((certificate, key));
         self
     }
 
@@ -293,27 +282,24 @@ impl OtlpGrpcBuilder {
     pub fn build(self) -> Result<OtlpGrpc, ExporterError> {
         let endpoint = self.read_endpoint()?;
         let mut headers = HeaderMap::new();
-        if let Some(authorization) = &endpoint.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
-        }
-        for (name, value) in &self.headers {
-            let (name, value) = endpoint::header(name, value)?;
-            if name.as_str().starts_with("grpc-") || name.as_str().ends_with("-bin") {
-                let fix = "gRPC keeps names that begin with grpc- or end with -bin for itself";
-                return Err(ExporterError::Header { name: name.to_string(), fix });
-            }
-            headers.insert(name, value);
+        self.options.put_headers(&endpoint, &mut headers)?;
+        let kept = |name: &str| name.starts_with("grpc-") || name.ends_with("-bin");
+        if let Some(name) = headers.keys().find(|name| kept(name.as_str())) {
+            let fix = "gRPC keeps names that begin with grpc- or end with -bin for itself";
+            return Err(ExporterError::Header { name: name.to_string(), fix });
         }
         let (peer, spare) = (self.peer(&endpoint)?, self.peer(&endpoint)?);
-        Plan { peer, shown: endpoint.shown, headers, gzip: self.gzip, timeout: self.timeout }.make(spare)
+        let OtlpOptions { gzip, timeout, .. } = self.options;
+        Plan { peer, shown: endpoint.shown, headers, gzip, timeout }.make(spare)
     }
 
     fn read_endpoint(&self) -> Result<Endpoint, ExporterError> {
-        if self.endpoint.contains("://") {
-            return Endpoint::read(&self.endpoint, None);
+        let endpoint = &self.options.endpoint;
+        if endpoint.contains("://") {
+            return Endpoint::read(endpoint, None);
         }
         let scheme = if self.insecure { "http" } else { "https" };
-        Endpoint::read(&format!("{scheme}://{}", self.endpoint), None)
+        Endpoint::read(&format!("{scheme}://{endpoint}"), None)
     }
 
     fn peer(&self, endpoint: &Endpoint) -> Result<Peer, ExporterError> {
@@ -321,9 +307,9 @@ impl OtlpGrpcBuilder {
         let mut parts = endpoint.uri.clone().into_parts();
         parts.path_and_query = Some(PathAndQuery::from_static("/"));
         let uri = Uri::from_parts(parts).map_err(|error| setup(&error))?;
-        let peer = Peer::from(uri).connect_timeout(self.connect_timeout);
+        let peer = Peer::from(uri).connect_timeout(self.options.connect_timeout);
         let peer = peer.user_agent(USER_AGENT).map_err(|error| setup(&error))?;
-        let checked = self.tls.clone().read()?;
+        let checked = self.options.tls.clone().read()?;
         if !endpoint.is_https() {
             return Ok(peer);
         }
@@ -344,10 +330,6 @@ fn setup(error: &dyn fmt::Display) -> ExporterError {
 
 impl fmt::Debug for OtlpGrpcBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
-        f.debug_struct("OtlpGrpcBuilder")
-            .field("endpoint", &endpoint::without_secrets(&self.endpoint))
-            .field("headers", &names)
-            .finish_non_exhaustive()
+        self.options.show("OtlpGrpcBuilder", f)
     }
 }
