@@ -15,7 +15,8 @@ use spanloom_chaos::{
     RetryAfter, Scenario, Stall, Status, Step,
 };
 
-use crate::support::{Folder, LONG, adds_up, spans};
+use crate::scratch::Folder;
+use crate::support::{LONG, adds_up, spans};
 
 /// What people were told, by kind.
 type Told = Arc<Mutex<HashMap<NoticeKind, Vec<String>>>>;

@@ -10,7 +10,8 @@ use spanloom::native::{OtlpHttp, SpoolConfig};
 use spanloom::{Loom, MemoryExporter};
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
 
-use crate::support::{Folder, LONG, adds_up, spans};
+use crate::scratch::Folder;
+use crate::support::{LONG, adds_up, spans};
 
 #[test]
 fn f22_clocks_that_jump_make_no_negative_times_and_hold_up_nothing() {

@@ -7,7 +7,8 @@ use spanloom::native::SpoolConfig;
 use spanloom::{Loom, LoomBuilder, MemoryExporter};
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
 
-use crate::support::{Folder, LONG, spans};
+use crate::scratch::Folder;
+use crate::support::{LONG, spans};
 
 fn spooled(folder: &Folder) -> LoomBuilder {
     Loom::builder()
