@@ -61,7 +61,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{Filtered, Targets};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::config::{Config, Exporting};
+use crate::config::{Config, Exporting, LogFilters};
 use crate::host::Clock;
 use crate::native::clock::TimeSource;
 
@@ -99,7 +99,8 @@ impl Options {
     }
 
     /// As the environment says: `DYN_LOG`, `DYN_LOGGING_SPAN_EVENTS`, `OTEL_EXPORT_ENABLED`,
-    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `OTEL_SERVICE_NAME`. `lookup` gives the value of a variable.
+    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `OTEL_SERVICE_NAME`. `lookup` gives the value of a variable. Files are not read:
+    /// for `DYN_LOGGING_CONFIG_PATH` take [`Config::from_env`] and [`Self::from_config`].
     ///
     /// ```
     /// use spanloom::logs::Options;
@@ -107,7 +108,7 @@ impl Options {
     /// ```
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let is_on = |name: &str| lookup(name).is_some_and(|value| is_truthy(&value));
-        let options = Self::new().filter_text(&lookup("DYN_LOG").unwrap_or_default());
+        let options = Self::new().filter_text(&lookup("DYN_LOG").unwrap_or_default(), &LogFilters::default());
         let mut options = options.span_events(is_on("DYN_LOGGING_SPAN_EVENTS"));
         if let Some(name) = lookup("OTEL_SERVICE_NAME") {
             options = options.service(name);
@@ -119,8 +120,8 @@ impl Options {
         options
     }
 
-    /// As a configuration says: its `json_logs`, its service, and the first receiver of its traces. What the filter file says
-    /// and the offset of local time are left to the program.
+    /// As a configuration says: its `json_logs`, its service, and the first receiver of its traces. The offset of local time is
+    /// left to the program.
     ///
     /// ```
     /// use spanloom::config::Config;
@@ -131,7 +132,8 @@ impl Options {
     /// ```
     pub fn from_config(config: &Config) -> Self {
         let logs = &config.json_logs;
-        let mut options = Self::new().filter_text(&logs.filter).span_events(logs.span_events);
+        let mut options =
+            Self::new().filter_text(&logs.filter, &logs.file_filters).span_events(logs.span_events);
         if let Some(name) = &config.service_name {
             options = options.service(name);
         }
@@ -147,8 +149,9 @@ impl Options {
 
     /// What cannot be understood is told to standard error: the lines of the log are for machines, this one is for who wrote
     /// the filter.
-    fn filter_text(self, text: &str) -> Self {
-        let (filter, refused) = Filter::parse(text);
+    fn filter_text(self, text: &str, files: &LogFilters) -> Self {
+        let (filter, mut refused) = Filter::parse(text);
+        let filter = filter.files(files, &mut refused);
         for refused in refused {
             let _ = io::Write::write_all(&mut io::stderr(), format!("{refused}\n").as_bytes());
         }
