@@ -133,7 +133,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "propagators",
         variables: &["OTEL_PROPAGATORS"],
         system: OTEL,
-        meaning: "what travels with requests: `tracecontext`, `baggage`, or `none`; in a file a list",
+        meaning: "what `Loom::inject` writes and `Loom::extract` reads: `tracecontext`, `baggage`, or `none`; in a file a list",
         set: set_propagators,
         show: |config| {
             let names: Vec<&str> = config.propagators.iter().map(|one| one.name()).collect();

@@ -16,7 +16,7 @@ use super::pipeline::{Pipeline, Tail};
 use super::store::{SpoolConfig, Store};
 use super::suppress::is_suppressed;
 use super::workflow::WorkflowBuilder;
-use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
+use crate::context::{Context, Propagators, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
 use crate::deliver::{Notice, Options};
 use crate::host::{Clock, Entropy};
 use crate::id::TraceId;
@@ -47,6 +47,7 @@ pub struct Loom {
 struct Handle {
     core: Arc<Core>,
     shutdown_timeout: Duration,
+    propagators: Propagators,
 }
 
 impl Drop for Handle {
@@ -117,7 +118,7 @@ impl Loom {
         NodeBuilder::new(above, name, SpanRole::Span)
     }
 
-    /// Writes a context into the headers of a call.
+    /// Writes a context into the headers of a call: those parts that [`LoomBuilder::propagators`] chose.
     ///
     /// ```
     /// let loom = spanloom::Loom::builder().build();
@@ -130,13 +131,19 @@ impl Loom {
     /// assert_eq!(trace(&run), trace(&serves));
     /// ```
     pub fn inject(&self, context: &Context, headers: &mut (impl WriteHeaders + ?Sized)) {
-        context::inject(context, headers);
+        self.handle.propagators.inject(context, headers);
     }
 
     /// Reads the context from the headers of a call.
     #[must_use]
     pub fn extract(&self, headers: &(impl ReadHeaders + ?Sized)) -> Context {
-        context::extract(headers)
+        self.handle.propagators.extract(headers)
+    }
+
+    /// Which parts of a context travel.
+    #[cfg(feature = "opentelemetry")]
+    pub(super) fn propagators(&self) -> Propagators {
+        self.handle.propagators
     }
 
     /// Sends everything that has ended, and waits until all destinations have it or the time is over.
@@ -225,6 +232,7 @@ pub struct LoomBuilder {
     running: bool,
     random_flag: bool,
     disabled: bool,
+    propagators: Propagators,
     exporters: Vec<(Box<dyn Exporter>, Option<Options>)>,
     delivery: Options,
     listener: Option<Arc<Listener>>,
@@ -408,6 +416,19 @@ impl LoomBuilder {
         self
     }
 
+    /// Which parts of a context [`Loom::inject`] writes and [`Loom::extract`] reads: all unless told otherwise.
+    ///
+    /// ```
+    /// use spanloom::context::Propagators;
+    /// let loom = spanloom::Loom::builder().propagators(Propagators { baggage: false, ..Propagators::ALL }).build();
+    /// assert!(loom.extract(&vec![("baggage", "tenant=7")]).baggage.is_empty());
+    /// ```
+    #[must_use]
+    pub const fn propagators(mut self, propagators: Propagators) -> Self {
+        self.propagators = propagators;
+        self
+    }
+
     /// Takes the time from this clock instead of the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -481,7 +502,7 @@ impl LoomBuilder {
         let core = Arc::new(core);
         core.start_collector();
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
-        Loom { handle: Arc::new(Handle { core, shutdown_timeout }) }
+        Loom { handle: Arc::new(Handle { core, shutdown_timeout, propagators: self.propagators }) }
     }
 }
 
