@@ -9,6 +9,7 @@ use http::header::AUTHORIZATION;
 
 use super::endpoint::{self, Endpoint};
 use super::error::ExporterError;
+use super::proxy::Proxying;
 use super::tls::{Pem, TlsOptions};
 use crate::config::{Compression, OtlpExporting};
 
@@ -27,6 +28,7 @@ pub(super) struct OtlpOptions {
     pub(super) connect_timeout: Duration,
     pub(super) timeout: Duration,
     pub(super) tls: TlsOptions,
+    pub(super) proxying: Proxying,
 }
 
 impl OtlpOptions {
@@ -38,6 +40,7 @@ impl OtlpOptions {
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(10),
             tls: TlsOptions::default(),
+            proxying: Proxying::default(),
         }
     }
 

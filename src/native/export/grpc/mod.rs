@@ -5,10 +5,11 @@
 //! through. The runtime turns only while a request is under way, on the thread that calls `export`. After a request that
 //! found no answer in time the connection is given up: what is stuck on it would be stuck again.
 //!
-//! Proxies are not supported here.
+//! Where there is a proxy, connections are made through a tunnel in it.
 
 mod answer;
 mod codec;
+mod tunnel;
 
 use std::fmt;
 use std::time::Duration;
@@ -25,9 +26,11 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as Peer, 
 use tonic::{Request, Status};
 
 use self::codec::RawCodec;
+use self::tunnel::Tunnel;
 use super::endpoint::Endpoint;
 use super::error::ExporterError;
 use super::otlp_options::{LONGEST, MOST_REQUEST, OtlpOptions, USER_AGENT};
+use super::proxy::Proxying;
 use super::tls::Pem;
 use super::{Exporter, Outgoing};
 use crate::config::OtlpExporting;
@@ -55,6 +58,7 @@ pub struct OtlpGrpc {
     peer: Peer,
     /// For twins. Not shared with `peer`: sessions of TLS have a lock.
     spare: Peer,
+    tunnel: Option<Tunnel>,
     channel: Channel,
     shown: String,
     headers: HeaderMap,
@@ -108,10 +112,18 @@ impl OtlpGrpc {
             Some(Ok(Err(status))) => answer::of_status(&status, &self.shown),
             Some(Err(_)) | None => {
                 let _inside = runtime.enter();
-                self.channel = self.peer.connect_lazy();
+                self.channel = connect(&self.peer, self.tunnel.as_ref());
                 Answer::later(format!("{}: no answer in time", self.shown))
             }
         }
+    }
+}
+
+/// A connection that is made when it is needed.
+fn connect(peer: &Peer, tunnel: Option<&Tunnel>) -> Channel {
+    match tunnel {
+        Some(tunnel) => peer.connect_with_connector_lazy(tunnel.clone()),
+        None => peer.connect_lazy(),
     }
 }
 
@@ -134,8 +146,9 @@ impl Exporter for OtlpGrpc {
     }
 
     fn twin(&self) -> Option<Box<dyn Exporter>> {
-        let (peer, shown, headers) = (self.spare.clone(), self.shown.clone(), self.headers.clone());
-        let plan = Plan { peer, shown, headers, gzip: self.gzip, timeout: self.timeout };
+        let (peer, tunnel) = (self.spare.clone(), self.tunnel.clone());
+        let (shown, headers) = (self.shown.clone(), self.headers.clone());
+        let plan = Plan { peer, tunnel, shown, headers, gzip: self.gzip, timeout: self.timeout };
         Some(Box::new(Twin { plan, made: None }))
     }
 }
@@ -144,6 +157,7 @@ impl Exporter for OtlpGrpc {
 #[derive(Clone)]
 struct Plan {
     peer: Peer,
+    tunnel: Option<Tunnel>,
     shown: String,
     headers: HeaderMap,
     gzip: bool,
@@ -152,14 +166,14 @@ struct Plan {
 
 impl Plan {
     fn make(self, spare: Peer) -> Result<OtlpGrpc, ExporterError> {
-        let Self { peer, shown, headers, gzip, timeout } = self;
+        let Self { peer, tunnel, shown, headers, gzip, timeout } = self;
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(|error| setup(&error))?;
         let channel = {
             let _inside = runtime.enter();
-            peer.connect_lazy()
+            connect(&peer, tunnel.as_ref())
         };
-        Ok(OtlpGrpc { runtime: Some(runtime), peer, spare, channel, shown, headers, gzip, timeout })
+        Ok(OtlpGrpc { runtime: Some(runtime), peer, spare, tunnel, channel, shown, headers, gzip, timeout })
     }
 }
 
@@ -263,6 +277,19 @@ impl OtlpGrpcBuilder {
         self
     }
 
+    /// Sends through this proxy, also to this machine: one with `http://`, which makes tunnels (`CONNECT`). By default
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are read when the exporter is made.
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.options.proxying = Proxying::Url(url.into());
+        self
+    }
+
+    /// Sends through no proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.options.proxying = Proxying::None;
+        self
+    }
+
     /// Trusts receivers with a certificate by one of these authorities, and no others.
     pub fn trust(mut self, authorities: Pem) -> Self {
         self.options.tls.trusted = Some(authorities);
@@ -278,7 +305,7 @@ impl OtlpGrpcBuilder {
     /// Makes the exporter. Nothing is sent yet; that the receiver is not there is found out later, and may change.
     ///
     /// # Errors
-    /// When the address, a header, a certificate or a key cannot be used, or the system gives no means to wait for sockets.
+    /// When the address, a header, the proxy, a certificate or a key cannot be used, or the system gives no means to wait for sockets.
     pub fn build(self) -> Result<OtlpGrpc, ExporterError> {
         let endpoint = self.read_endpoint()?;
         let mut headers = HeaderMap::new();
@@ -289,8 +316,10 @@ impl OtlpGrpcBuilder {
             return Err(ExporterError::Header { name: name.to_string(), fix });
         }
         let (peer, spare) = (self.peer(&endpoint)?, self.peer(&endpoint)?);
+        let proxy = self.options.proxying.decide(&endpoint, "OtlpGrpcBuilder::proxy")?;
+        let tunnel = proxy.map(|url| Tunnel::new(&url, &endpoint)).transpose()?;
         let OtlpOptions { gzip, timeout, .. } = self.options;
-        Plan { peer, shown: endpoint.shown, headers, gzip, timeout }.make(spare)
+        Plan { peer, tunnel, shown: endpoint.shown, headers, gzip, timeout }.make(spare)
     }
 
     fn read_endpoint(&self) -> Result<Endpoint, ExporterError> {

@@ -14,7 +14,6 @@
 //! certificate, and then nobody else is trusted.
 
 mod answer;
-mod proxy;
 mod resolve;
 
 use std::fmt;
@@ -23,20 +22,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::header::{
     ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
 };
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Proxy};
 
-use self::proxy::Proxying;
 use self::resolve::Resolving;
 use super::endpoint::Endpoint;
 use super::error::ExporterError;
 use super::gzip::Gzip;
 use super::otlp_options::{self, LONGEST, MOST_REQUEST, OtlpOptions};
+use super::proxy::{ProxyUrl, Proxying};
 use super::tls::{Pem, Tls};
 use super::{Exporter, Outgoing};
 use crate::config::{OtlpExporting, Protocol};
@@ -267,12 +266,11 @@ pub struct OtlpHttpBuilder {
     options: OtlpOptions,
     as_is: bool,
     encoding: Encoding,
-    proxying: Proxying,
 }
 
 impl OtlpHttpBuilder {
     fn of(options: OtlpOptions) -> Self {
-        Self { options, as_is: false, encoding: Encoding::default(), proxying: Proxying::default() }
+        Self { options, as_is: false, encoding: Encoding::default() }
     }
 
     /// As a configuration says.
@@ -323,13 +321,13 @@ impl OtlpHttpBuilder {
     /// Sends through this proxy, also to this machine. By default `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`
     /// are read when the exporter is made. All requests go through a tunnel (`CONNECT`), plain ones too.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxying = Proxying::Url(url.into());
+        self.options.proxying = Proxying::Url(url.into());
         self
     }
 
     /// Sends through no proxy, whatever the environment says.
     pub fn no_proxy(mut self) -> Self {
-        self.proxying = Proxying::None;
+        self.options.proxying = Proxying::None;
         self
     }
 
@@ -351,7 +349,8 @@ impl OtlpHttpBuilder {
     /// When the address, a header, the proxy, a certificate or a key cannot be used.
     pub fn build(self) -> Result<OtlpHttp, ExporterError> {
         let endpoint = Endpoint::read(&self.options.endpoint, (!self.as_is).then_some("/v1/traces"))?;
-        let proxy = self.proxying.decide(&endpoint, environment)?;
+        let proxy = self.options.proxying.decide(&endpoint, "OtlpHttpBuilder::proxy")?;
+        let proxy = proxy.map(|url| http_proxy(&url)).transpose()?;
         let headers = self.all_headers(&endpoint)?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -428,7 +427,23 @@ fn tls_config(tls: &Tls) -> Result<TlsConfig, ExporterError> {
         .build())
 }
 
-#[expect(clippy::disallowed_methods, reason = "proxies are found by the environment, in every program")]
-fn environment(key: &str) -> Option<String> {
-    std::env::var(key).ok()
+fn http_proxy(url: &ProxyUrl) -> Result<Proxy, ExporterError> {
+    Proxy::new(&url.text).map_err(|_| url.bad("give an address such as http://proxy:3128"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_named_by_who_named_it() {
+        for url in ["http://", "http://u:secret@"] {
+            let error = OtlpHttp::builder("http://collector").proxy(url).build().unwrap_err().to_string();
+            assert_eq!(
+                error,
+                "the proxy of OtlpHttpBuilder::proxy cannot be used: give an address such as http://proxy:3128"
+            );
+        }
+        assert!(OtlpHttp::builder("http://collector").proxy("proxy:3128").build().is_ok());
+    }
 }
