@@ -2,6 +2,9 @@
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "time is what is bounded")]
 
+#[cfg(all(feature = "tracing", feature = "opentelemetry"))]
+#[path = "fork/bridges.rs"]
+mod bridges;
 #[path = "common/scratch.rs"]
 mod scratch;
 

@@ -13,6 +13,7 @@ use super::ledger::{Ledger, Receipt};
 use super::node::{Ids, NodeBuilder, Parent, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
+use super::stderr::Stderr;
 use super::store::{SpoolConfig, Store};
 use super::suppress::is_suppressed;
 use super::workflow::WorkflowBuilder;
@@ -509,7 +510,7 @@ impl LoomBuilder {
 /// Tells people on stderr.
 pub(super) fn say(destination: &str, text: &str) {
     // A program without a stderr has nobody to be told.
-    let _ = writeln!(std::io::stderr(), "spanloom: {destination}: {text}");
+    let _ = Stderr.write_all(format!("spanloom: {destination}: {text}\n").as_bytes());
 }
 
 impl std::fmt::Debug for LoomBuilder {

@@ -36,6 +36,7 @@ mod node;
 mod outlet;
 mod pipeline;
 mod spool_files;
+mod stderr;
 mod store;
 mod suppress;
 mod workflow;

@@ -48,6 +48,7 @@ mod line;
 mod span_fields;
 mod time;
 mod trace_parent;
+mod writer;
 
 pub use filter::{Filter, Refused};
 pub use identity::inject;
@@ -64,6 +65,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::config::{Config, Exporting, LogFilters};
 use crate::host::Clock;
 use crate::native::clock::TimeSource;
+use crate::native::stderr::Stderr;
 
 /// What log lines look like and where they go.
 ///
@@ -88,7 +90,7 @@ impl Options {
     /// Lines to standard error, level `info`, without span events.
     pub fn new() -> Self {
         Self {
-            writer: Box::new(io::stderr()),
+            writer: Box::new(Stderr),
             filter: Filter::default().targets(),
             span_events: false,
             service: "dynamo".to_owned(),
@@ -153,12 +155,13 @@ impl Options {
         let (filter, mut refused) = Filter::parse(text);
         let filter = filter.files(files, &mut refused);
         for refused in refused {
-            let _ = io::Write::write_all(&mut io::stderr(), format!("{refused}\n").as_bytes());
+            let _ = io::Write::write_all(&mut Stderr, format!("{refused}\n").as_bytes());
         }
         self.filter(&filter)
     }
 
-    /// Where lines go; each is written whole, by one call.
+    /// Where lines go; each is written whole, by one call. In a process that was forked while another thread was writing, lines
+    /// go to standard error: that thread is not there, and the writer would be waited for in vain.
     pub fn writer(mut self, writer: impl io::Write + Send + 'static) -> Self {
         self.writer = Box::new(writer);
         self
