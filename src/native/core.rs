@@ -497,7 +497,9 @@ impl Collecting<'_> {
             // What the tail sampler left out was accepted at first and is not any more.
             totals.handed_over = (totals.handed_over + passed.abandoned).saturating_sub(passed.sampled_out);
             totals.sampled_out += passed.sampled_out;
-            totals.lost.add(Reason::QueueFull, passed.lost);
+            for (reason, spans) in passed.lost.iter() {
+                totals.lost.add(reason, spans);
+            }
         }
         for stream in passed.streams {
             // Without the totals: nobody who counts or looks is to wait for a disk. Until it is offered, it counts as pending.

@@ -14,11 +14,12 @@ use super::meter::Meter;
 use super::node::{Ids, NodeBuilder, Parent, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
+use super::stderr::Stderr;
 use super::store::{SpoolConfig, Store};
 use super::suppress::is_suppressed;
 use super::workflow::WorkflowBuilder;
 use crate::config::ExemplarFilter;
-use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
+use crate::context::{Context, Propagators, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
 use crate::deliver::{Notice, Options};
 use crate::host::{Clock, Entropy};
 use crate::id::TraceId;
@@ -51,6 +52,7 @@ struct Handle {
     core: Arc<Core>,
     meter: Meter,
     shutdown_timeout: Duration,
+    propagators: Propagators,
 }
 
 impl Drop for Handle {
@@ -128,7 +130,7 @@ impl Loom {
         NodeBuilder::new(above, name, SpanRole::Span)
     }
 
-    /// Writes a context into the headers of a call.
+    /// Writes a context into the headers of a call: those parts that [`LoomBuilder::propagators`] chose.
     ///
     /// ```
     /// let loom = spanloom::Loom::builder().build();
@@ -141,13 +143,19 @@ impl Loom {
     /// assert_eq!(trace(&run), trace(&serves));
     /// ```
     pub fn inject(&self, context: &Context, headers: &mut (impl WriteHeaders + ?Sized)) {
-        context::inject(context, headers);
+        self.handle.propagators.inject(context, headers);
     }
 
     /// Reads the context from the headers of a call.
     #[must_use]
     pub fn extract(&self, headers: &(impl ReadHeaders + ?Sized)) -> Context {
-        context::extract(headers)
+        self.handle.propagators.extract(headers)
+    }
+
+    /// Which parts of a context travel.
+    #[cfg(feature = "opentelemetry")]
+    pub(super) fn propagators(&self) -> Propagators {
+        self.handle.propagators
     }
 
     /// Sends everything that has ended, and waits until all destinations have it or the time is over.
@@ -236,6 +244,7 @@ pub struct LoomBuilder {
     running: bool,
     random_flag: bool,
     disabled: bool,
+    propagators: Propagators,
     exporters: Vec<(Box<dyn Exporter>, Option<Options>)>,
     delivery: Options,
     listener: Option<Arc<Listener>>,
@@ -421,6 +430,19 @@ impl LoomBuilder {
         self
     }
 
+    /// Which parts of a context [`Loom::inject`] writes and [`Loom::extract`] reads: all unless told otherwise.
+    ///
+    /// ```
+    /// use spanloom::context::Propagators;
+    /// let loom = spanloom::Loom::builder().propagators(Propagators { baggage: false, ..Propagators::ALL }).build();
+    /// assert!(loom.extract(&vec![("baggage", "tenant=7")]).baggage.is_empty());
+    /// ```
+    #[must_use]
+    pub const fn propagators(mut self, propagators: Propagators) -> Self {
+        self.propagators = propagators;
+        self
+    }
+
     /// Takes the time from this clock instead of the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -527,14 +549,15 @@ impl LoomBuilder {
         let core = Arc::new(core);
         core.start_collector();
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
-        Loom { handle: Arc::new(Handle { core, meter, shutdown_timeout }) }
+        let propagators = self.propagators;
+        Loom { handle: Arc::new(Handle { core, meter, shutdown_timeout, propagators }) }
     }
 }
 
 /// Tells people on stderr.
 pub(super) fn say(destination: &str, text: &str) {
     // A program without a stderr has nobody to be told.
-    let _ = writeln!(std::io::stderr(), "spanloom: {destination}: {text}");
+    let _ = Stderr.write_all(format!("spanloom: {destination}: {text}\n").as_bytes());
 }
 
 impl std::fmt::Debug for LoomBuilder {
