@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::here::Kin;
-use super::node::{Ids, NodeBuilder, Parent, context_of};
+use super::node::{Ids, NodeBuilder, Parent, ParentIds, context_of};
 use crate::context::{Context, TraceState};
 use crate::record::SpanRole;
 
@@ -61,7 +61,7 @@ impl Current {
     pub(super) fn of(parent: Parent<'_>) -> Self {
         Self {
             core: parent.core.cloned(),
-            ids: parent.ids,
+            ids: *parent.ids.get(),
             trace_state: if parent.kin.is_some() { TraceState::EMPTY } else { parent.trace_state.clone() },
             is_remote: parent.is_remote,
             kin: parent.kin.cloned(),
@@ -76,7 +76,7 @@ impl Current {
     fn as_parent(&self) -> Parent<'_> {
         Parent {
             core: self.core.as_ref(),
-            ids: self.ids,
+            ids: ParentIds::Kept(&self.ids),
             trace_state: self.trace_state(),
             is_remote: self.is_remote,
             kin: self.kin.as_ref(),

@@ -50,18 +50,39 @@ impl Ids {
     }
 }
 
+/// The tracestate of what has none.
+pub(super) static NO_STATE: TraceState = TraceState::EMPTY;
+
 /// What a new node hangs on.
 #[derive(Clone, Copy)]
 pub(super) struct Parent<'a> {
     /// `None` where nothing is recorded.
     pub(super) core: Option<&'a Arc<Core>>,
-    pub(super) ids: Ids,
+    pub(super) ids: ParentIds<'a>,
     pub(super) trace_state: &'a TraceState,
     pub(super) is_remote: bool,
     /// `None` for plain spans outside any workflow.
     pub(super) kin: Option<&'a Kin>,
     /// What came with the caller's context, if anything did.
     pub(super) passed: Option<&'a Arc<Context>>,
+}
+
+/// The ids of a parent: where they stand, so that a node that is not recorded takes them over in one copy, from there.
+#[derive(Clone, Copy)]
+pub(super) enum ParentIds<'a> {
+    Kept(&'a Ids),
+    /// There is no handle that has them.
+    Made(Ids),
+}
+
+impl ParentIds<'_> {
+    #[inline]
+    pub(super) const fn get(&self) -> &Ids {
+        match self {
+            Self::Kept(ids) => ids,
+            Self::Made(ids) => ids,
+        }
+    }
 }
 
 /// A node that is about to start.
@@ -123,24 +144,31 @@ impl<'a> NodeBuilder<'a> {
     pub fn start(self) -> Node {
         match self.parent.core {
             Some(core) => self.record(core),
-            None => {
-                let passed = self.parent.passed.cloned();
-                Node {
-                    inside: Inside::PassedOn(self.parent.trace_state.clone(), passed),
-                    ids: self.parent.ids,
-                }
+            None if self.parent.trace_state.is_empty() && self.parent.passed.is_none() => {
+                Node { ids: *self.parent.ids.get(), live: None, passing: None }
             }
+            None => self.pass_on(),
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn pass_on(self) -> Node {
+        let passing =
+            Passing { trace_state: self.parent.trace_state.clone(), context: self.parent.passed.cloned() };
+        Node { ids: *self.parent.ids.get(), live: None, passing: Some(Box::new(passing)) }
+    }
+
+    #[inline(never)]
     fn record(self, core: &Arc<Core>) -> Node {
-        let ids = Ids { span_id: core.ids.span_id(), ..self.parent.ids };
+        let parent_ids = self.parent.ids.get();
+        let ids = Ids { span_id: core.ids.span_id(), ..*parent_ids };
         let mut live = take_live(core);
         live.builder.start(&SpanStart {
             workflow: self.parent.kin.map_or(SpanId::NONE, |kin| kin.workflow),
             trace_id: ids.trace_id,
             span_id: ids.span_id,
-            parent_span_id: self.parent.ids.span_id,
+            parent_span_id: parent_ids.span_id,
             parent_is_remote: self.parent.is_remote,
             trace_flags: ids.flags.bits(),
             trace_state: self.parent.trace_state.as_str(),
@@ -162,7 +190,7 @@ impl<'a> NodeBuilder<'a> {
         if core.live_view {
             announce(&live);
         }
-        Node { inside: Inside::Recorded(live), ids }
+        Node { ids, live: Some(live), passing: None }
     }
 
     /// Runs `step` as this node, which is the current one meanwhile. An error becomes the node's status and an exception event, and is given on.
@@ -259,16 +287,21 @@ pub(super) fn announce(live: &Live) {
 /// assert_eq!(memory.span_count(), 2);
 /// ```
 #[must_use = "a node that is dropped at once ends at once"]
+// Most nodes that are not recorded are their ids and two times nothing. A choice between the two boxes would take as much room,
+// and be written in pieces that are read back as one.
 pub struct Node {
-    inside: Inside,
     ids: Ids,
+    /// `None` where nothing is recorded.
+    live: Option<Box<Live>>,
+    /// Where nothing is recorded, and there is something to be passed on.
+    passing: Option<Box<Passing>>,
 }
 
-/// What a node holds.
-enum Inside {
-    Recorded(Box<Live>),
-    /// Nothing is recorded; the tracestate still goes on to other programs, and what else came with the caller's context.
-    PassedOn(TraceState, Option<Arc<Context>>),
+/// What goes on to other programs through a node that is not recorded.
+struct Passing {
+    trace_state: TraceState,
+    /// What else came with the caller's context.
+    context: Option<Arc<Context>>,
 }
 
 /// A span outside the graph of a workflow's nodes: the same handle.
@@ -287,18 +320,18 @@ impl Node {
     #[inline]
     #[must_use]
     pub const fn is_recording(&self) -> bool {
-        matches!(self.inside, Inside::Recorded(_))
+        self.live.is_some()
     }
 
     #[inline]
     pub(super) fn live(&mut self) -> Option<&mut Live> {
-        if let Inside::Recorded(live) = &mut self.inside { Some(live) } else { None }
+        self.live.as_deref_mut()
     }
 
     /// True where it belongs to a workflow.
     #[cfg(feature = "opentelemetry")]
     pub(super) fn in_workflow(&self) -> bool {
-        matches!(&self.inside, Inside::Recorded(live) if live.kin.workflow.is_valid())
+        self.live.as_ref().is_some_and(|live| live.kin.workflow.is_valid())
     }
 
     /// A node below this one.
@@ -325,9 +358,9 @@ impl Node {
 
     #[inline]
     pub(super) fn as_parent(&self) -> Parent<'_> {
-        let ids = self.ids;
-        match &self.inside {
-            Inside::Recorded(live) => Parent {
+        let ids = ParentIds::Kept(&self.ids);
+        match &self.live {
+            Some(live) => Parent {
                 core: Some(&live.core),
                 ids,
                 trace_state: &live.kin.trace_state,
@@ -335,9 +368,14 @@ impl Node {
                 kin: Some(&live.kin),
                 passed: live.kin.passed.as_ref(),
             },
-            Inside::PassedOn(trace_state, passed) => {
-                Parent { core: None, ids, trace_state, is_remote: false, kin: None, passed: passed.as_ref() }
-            }
+            None => Parent {
+                core: None,
+                ids,
+                trace_state: self.passing.as_ref().map_or(&NO_STATE, |passing| &passing.trace_state),
+                is_remote: false,
+                kin: None,
+                passed: self.passing.as_ref().and_then(|passing| passing.context.as_ref()),
+            },
         }
     }
 
@@ -473,7 +511,10 @@ impl Node {
     /// Ends the node now.
     #[inline]
     pub fn end(mut self) {
-        if self.is_recording() {
+        if self.live.is_none() && self.passing.is_none() {
+            // There is nothing to be dropped, and nothing is looked at again.
+            std::mem::forget(self);
+        } else {
             self.finish(None);
         }
     }
@@ -484,9 +525,7 @@ impl Node {
     }
 
     fn finish(&mut self, end: Option<u64>) {
-        if let Inside::Recorded(live) =
-            std::mem::replace(&mut self.inside, Inside::PassedOn(TraceState::EMPTY, None))
-        {
+        if let Some(live) = self.live.take() {
             let end = end.unwrap_or_else(|| live.core.time.unix_nanos());
             end_live(live, end);
         }

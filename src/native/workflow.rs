@@ -7,7 +7,7 @@ use super::core::locked;
 use super::current::{Current, Entered};
 use super::fork;
 use super::here::{Kin, Live, Log, end_live, take_live};
-use super::node::{Ids, NodeBuilder, Parent, announce, context_of, usable};
+use super::node::{Ids, NodeBuilder, Parent, ParentIds, announce, context_of, usable};
 use super::suppress::is_suppressed;
 use crate::context::{Context, SpanContext, TraceFlags, TraceState};
 use crate::id::SpanId;
@@ -120,8 +120,6 @@ impl<'a> WorkflowBuilder<'a> {
     /// Starts the workflow. It ends with [`Workflow::end`], or when it is dropped.
     pub fn start(self) -> Workflow {
         let core = self.loom.core();
-        let loom = self.loom.clone();
-        let generation = fork::generation();
         let parent = usable(self.parent.as_ref());
         if core.disabled || is_suppressed() {
             let kin = Kin {
@@ -129,8 +127,7 @@ impl<'a> WorkflowBuilder<'a> {
                 passed: self.passed.clone(),
                 ..Kin::default()
             };
-            let ids = parent.map_or_else(Ids::default, Ids::of);
-            return Workflow { loom, ids, kin, records: false, live: Mutex::new(None), generation };
+            return Workflow::unrecorded(parent.map_or_else(Ids::default, Ids::of), kin);
         }
         let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
         let sampled = core.samples(parent, trace_id);
@@ -145,7 +142,7 @@ impl<'a> WorkflowBuilder<'a> {
         };
         if !sampled {
             core.count_sampled_out();
-            return Workflow { loom, ids, kin, records: false, live: Mutex::new(None), generation };
+            return Workflow::unrecorded(ids, kin);
         }
         let mut live = take_live(core);
         live.builder.start(&SpanStart {
@@ -181,7 +178,8 @@ impl<'a> WorkflowBuilder<'a> {
         if core.live_view {
             announce(&live);
         }
-        Workflow { loom, ids, kin, records: true, live: Mutex::new(Some(live)), generation }
+        let loom = Some(self.loom.clone());
+        Workflow { loom, ids, kin, live: Mutex::new(Some(live)), generation: fork::generation() }
     }
 }
 
@@ -205,21 +203,24 @@ impl<'a> WorkflowBuilder<'a> {
 /// ```
 #[must_use = "a workflow that is dropped at once ends at once"]
 pub struct Workflow {
-    loom: Loom,
+    /// `None` where head sampling left this run out, or the loom is switched off.
+    loom: Option<Loom>,
     ids: Ids,
     kin: Kin,
-    /// False where head sampling left this run out, or the loom is switched off.
-    records: bool,
     /// In a forked process not to be locked: there it is the parent's, and may stay locked for ever.
     live: Mutex<Option<Box<Live>>>,
     generation: u64,
 }
 
 impl Workflow {
+    fn unrecorded(ids: Ids, kin: Kin) -> Self {
+        Self { loom: None, ids, kin, live: Mutex::new(None), generation: 0 }
+    }
+
     /// True when what happens in this run is kept.
     #[must_use]
     pub const fn is_recording(&self) -> bool {
-        self.records
+        self.loom.is_some()
     }
 
     /// A step of this run.
@@ -246,10 +247,9 @@ impl Workflow {
 
     #[inline]
     pub(super) fn as_parent(&self) -> Parent<'_> {
-        let core = if self.records { Some(self.loom.core()) } else { None };
         Parent {
-            core,
-            ids: self.ids,
+            core: self.loom.as_ref().map(Loom::core),
+            ids: ParentIds::Kept(&self.ids),
             trace_state: &self.kin.trace_state,
             is_remote: false,
             kin: Some(&self.kin),
@@ -263,10 +263,12 @@ impl Workflow {
 
     /// Changes the root span, where it is still open.
     pub(super) fn change(&self, change: impl FnOnce(&mut Live)) -> &Self {
-        if self.records && self.is_ours() {
+        if let Some(loom) = &self.loom
+            && self.is_ours()
+        {
             match &mut *locked(&self.live) {
                 Some(live) => change(live),
-                None => self.loom.core().count_misuse(),
+                None => loom.core().count_misuse(),
             }
         }
         self
@@ -347,8 +349,9 @@ impl Workflow {
     }
 
     fn finish(&self, end: Option<u64>) {
+        let Some(loom) = &self.loom else { return };
         // The root of a run that began before a fork is ended by the process in which it began.
-        if !self.records || !self.is_ours() {
+        if !self.is_ours() {
             return;
         }
         let live = locked(&self.live).take();
@@ -358,7 +361,7 @@ impl Workflow {
                 live.core.before_close();
                 end_live(live, end);
             }
-            None => self.loom.core().count_misuse(),
+            None => loom.core().count_misuse(),
         }
     }
 }
@@ -379,6 +382,6 @@ impl Drop for Workflow {
 
 impl std::fmt::Debug for Workflow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workflow").field("ids", &self.ids).field("recording", &self.records).finish()
+        f.debug_struct("Workflow").field("ids", &self.ids).field("recording", &self.is_recording()).finish()
     }
 }
