@@ -73,6 +73,7 @@ impl Loom {
     }
 
     /// A run of a workflow.
+    #[inline]
     pub fn workflow<'a>(&'a self, name: &'a str) -> WorkflowBuilder<'a> {
         WorkflowBuilder::new(self, name)
     }

@@ -122,36 +122,53 @@ impl<'a> WorkflowBuilder<'a> {
         let core = self.loom.core();
         let parent = usable(self.parent.as_ref());
         if core.disabled || is_suppressed() {
-            let kin = Kin {
-                trace_state: parent.map_or(TraceState::EMPTY, |span| span.trace_state.clone()),
-                passed: self.passed.clone(),
-                ..Kin::default()
-            };
-            return Workflow::unrecorded(parent.map_or_else(Ids::default, Ids::of), kin);
+            let ids = parent.map_or_else(Ids::default, Ids::of);
+            return self.pass_on(ids);
         }
         let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
         let sampled = core.samples(parent, trace_id);
         let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
         let flags = TraceFlags::NONE.with_sampled(sampled).with_random(random);
         let ids = Ids { trace_id, span_id: core.ids.span_id(), flags: flags.into() };
+        if sampled {
+            return self.record(ids);
+        }
+        core.count_sampled_out();
+        self.pass_on(ids)
+    }
+
+    /// What goes on to other programs below this workflow.
+    #[inline]
+    fn trace_state(&self) -> TraceState {
+        usable(self.parent.as_ref()).map_or(TraceState::EMPTY, |span| span.trace_state.clone())
+    }
+
+    /// A workflow that is not recorded. Written piece by piece where it is wanted: copies would cost more than all else here.
+    #[inline]
+    fn pass_on(self, ids: Ids) -> Workflow {
+        let trace_state = self.trace_state();
+        let kin = Kin { workflow: ids.span_id, trace_state, identity: None, passed: self.passed, log: None };
+        Workflow { loom: None, ids, kin, live: Mutex::new(None), generation: 0 }
+    }
+
+    #[inline(never)]
+    fn record(self, ids: Ids) -> Workflow {
+        let core = self.loom.core();
+        let parent = usable(self.parent.as_ref());
         let mut kin = Kin {
             workflow: ids.span_id,
-            trace_state: parent.map_or(TraceState::EMPTY, |span| span.trace_state.clone()),
+            trace_state: self.trace_state(),
             passed: self.passed.clone(),
             ..Kin::default()
         };
-        if !sampled {
-            core.count_sampled_out();
-            return Workflow::unrecorded(ids, kin);
-        }
         let mut live = take_live(core);
         live.builder.start(&SpanStart {
             workflow: ids.span_id,
-            trace_id,
+            trace_id: ids.trace_id,
             span_id: ids.span_id,
             parent_span_id: parent.map_or(SpanId::NONE, |span| span.span_id),
             parent_is_remote: parent.is_some_and(|span| span.is_remote),
-            trace_flags: flags.bits(),
+            trace_flags: ids.flags.bits(),
             trace_state: kin.trace_state.as_str(),
             name: self.name,
             span_kind: SpanKind::Internal,
@@ -213,10 +230,6 @@ pub struct Workflow {
 }
 
 impl Workflow {
-    fn unrecorded(ids: Ids, kin: Kin) -> Self {
-        Self { loom: None, ids, kin, live: Mutex::new(None), generation: 0 }
-    }
-
     /// True when what happens in this run is kept.
     #[must_use]
     pub const fn is_recording(&self) -> bool {
@@ -301,11 +314,19 @@ impl Workflow {
     }
 
     /// Sets the run's status: a number of your own (0 is success) and what it means.
+    #[inline]
     pub fn status(&self, code: i64, message: &str) -> &Self {
+        if self.is_recording() {
+            self.set_status(code, message);
+        }
+        self
+    }
+
+    fn set_status(&self, code: i64, message: &str) {
         self.change(|live| {
             live.builder.attribute(key::STATUS_CODE, code);
             live.builder.status(if code == 0 { StatusCode::Ok } else { StatusCode::Error }, message);
-        })
+        });
     }
 
     /// Notes that the first frame of the answer came now; only the first call counts.
@@ -339,8 +360,11 @@ impl Workflow {
     }
 
     /// Ends the run now. A second end does nothing and is counted.
+    #[inline]
     pub fn end(&self) {
-        self.finish(None);
+        if self.is_recording() {
+            self.finish(None);
+        }
     }
 
     /// Ends the run at this time, in nanoseconds since 1970.
