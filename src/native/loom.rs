@@ -10,7 +10,7 @@ use super::core::{Core, Recipe};
 use super::entropy::IdSource;
 use super::export::Exporter;
 use super::ledger::{Ledger, Receipt};
-use super::node::{Ids, NO_STATE, NodeBuilder, Parent, ParentIds, usable};
+use super::node::{Ids, NodeBuilder, Parent, ParentIds, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
 use super::store::{SpoolConfig, Store};
@@ -19,7 +19,7 @@ use super::workflow::WorkflowBuilder;
 use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, WriteHeaders};
 use crate::deliver::{Notice, Options};
 use crate::host::{Clock, Entropy};
-use crate::id::TraceId;
+use crate::id::{SpanId, TraceId};
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
 use crate::record::{Limits, SpanRole};
@@ -109,10 +109,10 @@ impl Loom {
         let above = Parent {
             core: records.then_some(core),
             ids: ParentIds::Made(ids),
-            trace_state: parent.map_or(&NO_STATE, |span| &span.trace_state),
             is_remote: parent.is_some_and(|span| span.is_remote),
-            kin: None,
-            passed: None,
+            workflow: SpanId::NONE,
+            heritage: None,
+            trace_state: parent.map(|span| &span.trace_state),
         };
         NodeBuilder::new(above, name, SpanRole::Span)
     }

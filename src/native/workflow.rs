@@ -6,8 +6,8 @@ use super::Loom;
 use super::core::locked;
 use super::current::{Current, Entered};
 use super::fork;
-use super::here::{Kin, Live, Log, end_live, take_live};
-use super::node::{Ids, NodeBuilder, Parent, ParentIds, announce, context_of, usable};
+use super::here::{Heritage, Kin, Live, Log, announce, begin_live, end_live};
+use super::node::{Ids, NodeBuilder, Parent, ParentIds, context_of, usable};
 use super::suppress::is_suppressed;
 use crate::context::{Context, SpanContext, TraceFlags, TraceState};
 use crate::id::SpanId;
@@ -28,6 +28,15 @@ pub(super) struct OwnedIdentity {
 }
 
 impl OwnedIdentity {
+    fn of(identity: &Identity<'_>) -> Self {
+        Self {
+            sid: identity.sid.into(),
+            app_id: identity.app_id.into(),
+            uid: identity.uid.into(),
+            chat_id: identity.chat_id.into(),
+        }
+    }
+
     pub(super) fn borrowed(&self) -> Identity<'_> {
         Identity { sid: &self.sid, app_id: &self.app_id, uid: &self.uid, chat_id: &self.chat_id }
     }
@@ -137,17 +146,13 @@ impl<'a> WorkflowBuilder<'a> {
         self.pass_on(ids)
     }
 
-    /// What goes on to other programs below this workflow.
-    #[inline]
-    fn trace_state(&self) -> TraceState {
-        usable(self.parent.as_ref()).map_or(TraceState::EMPTY, |span| span.trace_state.clone())
-    }
-
     /// A workflow that is not recorded. Written piece by piece where it is wanted: copies would cost more than all else here.
-    #[inline]
+    #[inline(always)]
     fn pass_on(self, ids: Ids) -> Workflow {
-        let trace_state = self.trace_state();
-        let kin = Kin { workflow: ids.span_id, trace_state, identity: None, passed: self.passed, log: None };
+        let trace_state =
+            usable(self.parent.as_ref()).map_or(TraceState::EMPTY, |span| span.trace_state.clone());
+        let heritage = Heritage::of_context(trace_state, self.passed);
+        let kin = Kin { workflow: ids.span_id, heritage };
         Workflow { loom: None, ids, kin, live: Mutex::new(None), generation: 0 }
     }
 
@@ -155,48 +160,47 @@ impl<'a> WorkflowBuilder<'a> {
     fn record(self, ids: Ids) -> Workflow {
         let core = self.loom.core();
         let parent = usable(self.parent.as_ref());
-        let mut kin = Kin {
-            workflow: ids.span_id,
-            trace_state: self.trace_state(),
-            passed: self.passed.clone(),
-            ..Kin::default()
-        };
-        let mut live = take_live(core);
-        live.builder.start(&SpanStart {
+        let mut span = SpanStart {
             workflow: ids.span_id,
             trace_id: ids.trace_id,
             span_id: ids.span_id,
             parent_span_id: parent.map_or(SpanId::NONE, |span| span.span_id),
             parent_is_remote: parent.is_some_and(|span| span.is_remote),
             trace_flags: ids.flags.bits(),
-            trace_state: kin.trace_state.as_str(),
+            trace_state: "",
             name: self.name,
             span_kind: SpanKind::Internal,
             node_kind: "",
             role: SpanRole::Workflow,
-            start_unix_nano: self.start_unix_nano.unwrap_or_else(|| core.time.unix_nanos()),
-        });
-        if self.identity != Identity::default() {
-            live.builder.identity(&self.identity);
-            kin.identity = Some(Arc::new(OwnedIdentity {
-                sid: self.identity.sid.into(),
-                app_id: self.identity.app_id.into(),
-                uid: self.identity.uid.into(),
-                chat_id: self.identity.chat_id.into(),
-            }));
-        }
+            start_unix_nano: 0,
+        };
+        let heritage = self.heritage();
+        let kin = Kin { workflow: ids.span_id, heritage: heritage.clone() };
+        let mut live = begin_live(core, &mut span, self.start_unix_nano, heritage);
         if !self.question.is_empty() {
             live.builder.attribute(key::QUESTION, self.question);
         }
-        if self.keeps_log {
-            kin.log = Some(Arc::new(Log::new(Mutex::default())));
-        }
-        live.kin.clone_from(&kin);
         if core.live_view {
             announce(&live);
         }
         let loom = Some(self.loom.clone());
         Workflow { loom, ids, kin, live: Mutex::new(Some(live)), generation: fork::generation() }
+    }
+
+    /// What the spans of this workflow get from it, where that is anything.
+    fn heritage(&self) -> Option<Arc<Heritage>> {
+        let trace_state = usable(self.parent.as_ref()).map(|span| &span.trace_state);
+        let trace_state = trace_state.filter(|state| !state.is_empty());
+        let has_identity = self.identity != Identity::default();
+        if !has_identity && !self.keeps_log && trace_state.is_none() && self.passed.is_none() {
+            return None;
+        }
+        Some(Arc::new(Heritage {
+            trace_state: trace_state.cloned().unwrap_or_default(),
+            identity: has_identity.then(|| OwnedIdentity::of(&self.identity)),
+            passed: self.passed.clone(),
+            log: self.keeps_log.then(|| Log::new(Mutex::default())),
+        }))
     }
 }
 
@@ -263,10 +267,10 @@ impl Workflow {
         Parent {
             core: self.loom.as_ref().map(Loom::core),
             ids: ParentIds::Kept(&self.ids),
-            trace_state: &self.kin.trace_state,
             is_remote: false,
-            kin: Some(&self.kin),
-            passed: self.kin.passed.as_ref(),
+            workflow: self.kin.workflow,
+            heritage: self.kin.heritage.as_ref(),
+            trace_state: None,
         }
     }
 
@@ -337,7 +341,7 @@ impl Workflow {
     /// The run as other programs are to see it: what to inject into calls that it makes.
     #[must_use]
     pub fn context(&self) -> Context {
-        context_of(self.ids, self.kin.trace_state.clone(), self.kin.passed.as_deref())
+        context_of(self.ids, self.kin.heritage.as_ref())
     }
 
     /// The workflow log of this run so far, where it keeps one ([`WorkflowBuilder::keep_log`]): call it after the end.
@@ -353,7 +357,7 @@ impl Workflow {
     /// ```
     #[must_use]
     pub fn to_log(&self) -> Option<NodeTraceLog> {
-        let records = locked(self.kin.log.as_ref()?.get(|_| Mutex::default())).clone();
+        let records = locked(self.kin.heritage.as_ref()?.log.as_ref()?.get(|_| Mutex::default())).clone();
         let spans: Vec<SpanView<'_>> =
             finished_spans(&records).filter_map(|span| SpanView::read(span).ok()).collect();
         Some(from_spans(&spans, 0))
@@ -383,7 +387,7 @@ impl Workflow {
             Some(live) => {
                 let end = end.unwrap_or_else(|| live.core.time.unix_nanos());
                 live.core.before_close();
-                end_live(live, end);
+                end_live(live, Some(end));
             }
             None => loom.core().count_misuse(),
         }
@@ -399,7 +403,7 @@ impl Drop for Workflow {
             }
             let now = live.core.time.unix_nanos();
             live.core.before_close();
-            end_live(live, now);
+            end_live(live, Some(now));
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::otlp::wire::{open_message, put_bytes_field, put_fixed64_field, put_va
 use crate::usage::Usage;
 use crate::value::{ValueRef, ValueSink, cut_bytes, cut_chars};
 use crate::vocabulary as key;
+use plain::plain_name;
 #[cfg(not(target_arch = "wasm32"))]
 use plain::{Open, plain_bytes};
 
@@ -115,6 +116,7 @@ pub struct SpanBuilder {
     open: Open,
     #[cfg(not(target_arch = "wasm32"))]
     plain_bytes: usize,
+    plain_name: usize,
     out: Buffer,
     keys: KeyIndex,
     /// Attributes that the program set; those of the vocabulary are not counted.
@@ -178,6 +180,7 @@ impl SpanBuilder {
     /// Holds the spans that follow to other limits.
     pub const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits.kept();
+        self.plain_name = plain_name(&self.limits);
         #[cfg(not(target_arch = "wasm32"))]
         {
             self.plain_bytes = plain_bytes(&self.limits);
@@ -200,7 +203,7 @@ impl SpanBuilder {
     }
 
     /// Starts a span; what was recorded before is gone.
-    #[inline]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub fn start(&mut self, start: &SpanStart<'_>) {
         self.clear();
         if !self.start_plainly(start) {
