@@ -25,14 +25,16 @@ const POOL: usize = 64;
 /// A builder whose buffers grew beyond this is not kept.
 const LARGE: usize = 256 << 10;
 
-/// A span that is being recorded, with what its end needs.
+/// A span that is being recorded, with what its end needs. In this order, as the front of the builder belongs to what every
+/// span needs.
+#[repr(C, align(64))]
 pub(super) struct Live {
-    pub(super) builder: SpanBuilder,
     /// A builder that waits in the pool keeps its loom, so that taking and giving it back touches no shared count.
     pub(super) core: Arc<Core>,
     pub(super) kin: Kin,
     /// The process in which it began.
     generation: u64,
+    pub(super) builder: SpanBuilder,
 }
 
 /// A workflow's own records. A forked process adds its own to none.
@@ -281,10 +283,10 @@ fn take_live(core: &Arc<Core>) -> Box<Live> {
 #[inline(never)]
 fn new_live(core: &Arc<Core>) -> Box<Live> {
     Box::new(Live {
-        builder: SpanBuilder::new(core.limits),
         core: Arc::clone(core),
         kin: Kin::default(),
         generation: fork::generation(),
+        builder: SpanBuilder::new(core.limits),
     })
 }
 

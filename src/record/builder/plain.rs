@@ -150,6 +150,20 @@ impl SpanBuilder {
         }
     }
 
+    /// An attribute of the vocabulary, which is not counted.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[inline(never)]
+    pub(super) fn put_own_plainly(&mut self, name: &str, hash: u32, text: &str) {
+        let (key, bytes) = (name.as_bytes(), text.as_bytes());
+        if bytes.len() <= SHORT && self.admits_plainly(key, hash, bytes.len()) {
+            self.attributes -= 1;
+            put_short_text(&mut self.out, key, bytes);
+        } else {
+            self.put_own(name, ValueRef::Str(text));
+            self.look_around();
+        }
+    }
+
     #[cfg(not(target_arch = "wasm32"))]
     #[cold]
     #[inline(never)]
