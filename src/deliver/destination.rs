@@ -214,7 +214,7 @@ impl Destination {
     }
 
     /// When the next request is to go out; `None` where none is as things are.
-    fn due(&self) -> Option<u64> {
+    pub(crate) fn due(&self) -> Option<u64> {
         let most = if self.health.is_unwell() { 1 } else { self.options.in_flight };
         if self.flying.len() >= most {
             return None;
