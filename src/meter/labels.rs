@@ -42,7 +42,7 @@ impl Labels {
 
     fn of<T: Copy>(mut pairs: Vec<(&str, T)>, tell: impl Fn(T, &mut AnyWriter<'_>)) -> Self {
         // Stable: of equal keys the last one given stays last, and is the one that is written.
-        pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+        pairs.sort_by_key(|(key, _)| *key);
         let mut message = Vec::new();
         let mut rest = pairs.iter().peekable();
         while let Some((key, value)) = rest.next() {
