@@ -1,4 +1,6 @@
 //! Points as messages, fields in ascending order and without defaults.
+//!
+//! Ascending also where a whole number excludes a double: the former stands behind the exemplars, the latter before them.
 
 use crate::meter::{Buckets, Exemplar, ExponentialPoint, HistogramPoint, Labels, Number, Point, Reading};
 use crate::otlp::export::put_header;
@@ -100,10 +102,12 @@ fn put_packed<T: Copy>(out: &mut Vec<u8>, field: u32, numbers: &[T], bytes: impl
         return;
     }
     let length = size_of::<[u8; 8]>() * numbers.len();
-    out.reserve(bytes_field_len(field, length));
     put_header(out, field, length);
-    for number in numbers {
-        out.extend_from_slice(&bytes(*number));
+    let start = out.len();
+    out.resize(start + length, 0);
+    let (places, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut();
+    for (place, number) in places.iter_mut().zip(numbers) {
+        *place = bytes(*number);
     }
 }
 
