@@ -22,6 +22,7 @@ mod exporter;
 #[cfg(feature = "yaml")]
 mod file;
 mod headers;
+mod log_filters;
 mod model;
 #[cfg(feature = "yaml")]
 mod near;
@@ -42,6 +43,9 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use error::{ConfigError, ConfigWarning};
 pub use exporter::{Compression, ConsoleFormat, Exporting, FileExporting, OtlpExporting, Protocol, Signal};
 pub use headers::Headers;
+pub use log_filters::LogFilters;
+#[cfg(feature = "tracing")]
+pub use log_filters::LogFiltersError;
 pub use model::{
     Batch, Config, ExemplarFilter, HistogramAggregation, JsonLogs, LogLevel, Metrics, Origin, Propagator,
     Redaction, Spool, Temporality,
