@@ -13,6 +13,7 @@
 //! the other, so that a million series need no copy of a million points.
 
 mod labels;
+pub mod prometheus;
 mod reading;
 
 pub use labels::Labels;
