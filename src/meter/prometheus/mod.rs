@@ -26,6 +26,8 @@ mod options;
 mod page;
 mod samples;
 mod seen;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use families::{Families, FamilyError, MetricSource};
