@@ -16,7 +16,6 @@ use crate::reader;
 
 /// The program's name, or `None` where it is not there and need not be.
 fn tool(variable: &str, name: &str, try_it: &[&str]) -> Option<OsString> {
-    #[expect(clippy::disallowed_methods, reason = "the test runner tells where its tools are")]
     let named = std::env::var_os(variable);
     let program = named.clone().unwrap_or_else(|| name.into());
     let works = Command::new(&program).args(try_it).output().is_ok_and(|output| output.status.success());

@@ -28,7 +28,6 @@ pub(super) fn put_u64(out: &mut String, mut number: u64) {
     out.push_str(text.unwrap_or_default());
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a digit is less than ten")]
 const fn digit_byte(number: u64) -> u8 {
     b'0' + (number % 10) as u8
 }
