@@ -84,6 +84,11 @@ impl Labels {
         self.message.is_empty()
     }
 
+    /// The encoded `KeyValueList`: its fields are the pairs and nothing else.
+    pub(crate) const fn message(&self) -> &[u8] {
+        &self.message
+    }
+
     /// The pairs as encoded `KeyValue` messages.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = &[u8]> {
         own_messages(&self.message, PAIR)

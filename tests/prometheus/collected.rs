@@ -123,7 +123,7 @@ fn reading(value: &Value) -> Reading<'_> {
 }
 
 pub fn written(sources: &[&dyn MetricSource], options: &PrometheusOptions) -> (String, Written) {
-    let mut text = String::new();
-    let written = Families::of(sources, options).unwrap().write(&mut |piece| text.push_str(piece));
-    (text, written)
+    let mut text = Vec::new();
+    let written = Families::of(sources, options).unwrap().write(&mut |piece| text.extend_from_slice(piece));
+    (String::from_utf8(text).unwrap(), written)
 }

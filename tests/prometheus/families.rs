@@ -2,6 +2,7 @@
 
 use spanloom::meter::prometheus::{Families, FamilyError, Format, OnConflict, PrometheusOptions, Skipped};
 use spanloom::meter::{Labels, StreamKind, Temporality};
+use spanloom::value::Value as Any;
 
 use crate::collected::{COUNTER, Collected, GAUGE, HISTOGRAM, Value, one, written};
 
@@ -47,6 +48,8 @@ fn streams_that_do_not_fit_are_left_out_or_an_error() {
         .int(one("x", "2"), 2)
         .stream("a", "One", HISTOGRAM)
         .point(Labels::none(), Value::Histogram { bounds: vec![1.0], counts: vec![1, 0], sum: 1.0 })
+        .stream("a", "", GAUGE)
+        .int(one("x", "3"), 3)
         .stream("h", "", HISTOGRAM)
         .point(Labels::none(), Value::Histogram { bounds: vec![], counts: vec![1], sum: 1.0 })
         .stream("h_count", "", GAUGE)
@@ -60,7 +63,7 @@ fn streams_that_do_not_fit_are_left_out_or_an_error() {
     let (text, count) = written(&[&sources], &options);
     assert_eq!(
         text,
-        "# HELP a One\n# TYPE a gauge\na{x=\"1\"} 1\na{x=\"2\"} 2\n\
+        "# HELP a One\n# TYPE a gauge\na{x=\"1\"} 1\na{x=\"2\"} 2\na{x=\"3\"} 3\n\
          # TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 1\n"
     );
     assert_eq!(count.skipped, Skipped { conflict: 3, delta: 1, unnamed: 1, ..Skipped::default() });
@@ -78,7 +81,7 @@ fn streams_that_do_not_fit_are_left_out_or_an_error() {
         kinds.to_string(),
         "metric family 'a' has two kinds, gauge and histogram: give one of them another name"
     );
-    assert_eq!(error(3, 5), FamilyError::Samples { name: "h_count".into() });
+    assert_eq!(error(4, 6), FamilyError::Samples { name: "h_count".into() });
 }
 
 #[test]
@@ -90,5 +93,27 @@ fn the_resource_keeps_its_name() {
         let (text, count) = written(&[&source], &options);
         assert_eq!(text.matches("target_info{service_name=\"planner\"} 1\n").count(), 1, "{text}");
         assert_eq!((count.series, count.skipped.conflict), (1, 1));
+    }
+}
+
+#[test]
+fn different_labels_with_one_text_are_one_series() {
+    let number = |key: &'static str| Labels::new([(key, 1.into())]);
+    for (first, second, text) in [
+        (one("a.b", "1"), one("a_b", "1"), "m{a_b=\"1\"}"),
+        (one("a_b", "1"), number("a_b"), "m{a_b=\"1\"}"),
+        (one("a", "[1]"), Labels::new([("a", (&Any::Array(vec![1.into()])).into())]), "m{a=\"[1]\"}"),
+    ] {
+        for (first, second) in [(first.clone(), second.clone()), (second, first)] {
+            let source = Collected::default()
+                .stream("m", "", GAUGE)
+                .int(one("other", "1"), 0)
+                .int(first, 1)
+                .int(one("other", "2"), 0)
+                .int(second, 2);
+            let (got, count) = written(&[&source], &PrometheusOptions::new(Format::Prometheus));
+            assert!(got.contains(&format!("{text} 1\n")) && !got.contains(&format!("{text} 2\n")), "{got}");
+            assert_eq!((count.series, count.skipped.duplicate), (3, 1));
+        }
     }
 }

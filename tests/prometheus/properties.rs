@@ -66,7 +66,8 @@ fn collection() -> impl Strategy<Value = Collected> {
     prop::collection::vec(stream, 0..6).prop_map(|streams| {
         streams.into_iter().fold(Collected::default(), |all, (name, unit, help, (kind, value), points)| {
             let all = all.stream(&name, &help, kind).unit(&unit);
-            points.iter().fold(all, |all, labels| all.point(set(labels), value.clone()))
+            let series: BTreeSet<Labels> = points.iter().map(|pairs| set(pairs)).collect();
+            series.into_iter().fold(all, |all, labels| all.point(labels, value.clone()))
         })
     })
 }

@@ -32,7 +32,7 @@ pub(super) fn put_exponential(
     point: &ExponentialPoint<'_>,
     exemplars: &[Exemplar],
     scale: i32,
-    le: &mut String,
+    le: &mut Vec<u8>,
 ) {
     let scale = scale.clamp(-10, FINEST).min(point.scale);
     let shift = point.scale.saturating_sub(scale).clamp(0, 63).unsigned_abs();
@@ -68,7 +68,7 @@ pub(super) fn put_exponential(
     // Every number is in some bucket or at least in the count: the greater of the two can be no lie.
     let all = point.count.max(lines.below);
     let exemplar = exemplar_between(exemplars, lines.bound, f64::INFINITY);
-    samples.count("_bucket", Some("+Inf"), all, exemplar);
+    samples.count("_bucket", Some(b"+Inf"), all, exemplar);
     let has_negative = negative || point.sum.is_some_and(|sum| sum < 0.0);
     samples.sum_and_count(point.sum, all, has_negative);
 }
@@ -77,7 +77,7 @@ pub(super) fn put_exponential(
 struct Lines<'a, 'b, 'out> {
     samples: &'a mut Samples<'b, 'out>,
     exemplars: &'a [Exemplar],
-    le: &'a mut String,
+    le: &'a mut Vec<u8>,
     below: u64,
     bound: f64,
 }

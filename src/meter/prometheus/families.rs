@@ -22,8 +22,8 @@ pub trait MetricSource {
     /// Tells each stream that has points.
     fn streams(&self, tell: &mut dyn FnMut(&Stream<'_>));
 
-    /// Tells the points of the stream that `streams` told as number `index`, counted from 0. Between the two calls further
-    /// streams and points may have come; a stream must keep its number.
+    /// Tells the points of the stream that `streams` told as number `index`, counted from 0; each has labels of its own.
+    /// Between calls further streams and points may have come, but a stream must keep its number.
     fn points(&self, index: usize, tell: &mut dyn FnMut(&Point<'_>));
 }
 
@@ -130,17 +130,32 @@ impl<'a> Families<'a> {
                 index += 1;
             });
         }
-        // Stable: the streams of a family stay in the order in which they came.
-        members.sort_by(|one: &Member, other| one.name().cmp(&other.name()));
+        sort(&mut members);
         settle(&mut members, options)?;
+        // Once more: those that are left out now have no name, and may have stood between others.
+        sort(&mut members);
         Ok(Self { sources, options, members })
     }
 
     /// Gives the text to `tell` in pieces of whole lines, some 16 KiB each.
-    pub fn write(&self, tell: &mut dyn FnMut(&str)) -> Written {
+    pub fn write(&self, tell: &mut dyn FnMut(&[u8])) -> Written {
         let mut page = Page::new(self.options, tell);
         page.target(&self.options.resource);
-        for member in &self.members {
+        let mut rest = self.members.as_slice();
+        while let Some(first) = rest.first() {
+            let end = rest.iter().position(|member| member.name() != first.name()).unwrap_or(rest.len());
+            let (together, others) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            self.write_family(&mut page, together);
+            rest = others;
+        }
+        page.finish()
+    }
+
+    /// Writes the streams of one family.
+    fn write_family(&self, page: &mut Page<'_>, members: &[Member]) {
+        let is_alone = members.len() == 1;
+        let mut has_begun = false;
+        for member in members {
             let Some(source) = self.sources.get(member.source) else { continue };
             let family = match &member.family {
                 Ok(family) => family,
@@ -149,21 +164,26 @@ impl<'a> Families<'a> {
                     continue;
                 }
             };
-            if page.family().is_none_or(|now| now.name != family.name) {
-                page.begin_family(family.clone());
+            if !has_begun {
+                page.begin_family(family.clone(), !is_alone);
+                has_begun = true;
             }
             page.begin_stream(source.scope());
+            if is_alone {
+                // Cheaper than to remember every series that is written.
+                source.points(member.index, &mut |point| page.preview(point));
+            }
             source.points(member.index, &mut |point| page.point(point));
         }
-        page.finish()
     }
 
     /// The whole text.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        self.write(&mut |piece| text.push_str(piece));
-        text
+        let mut text = Vec::new();
+        self.write(&mut |piece| text.extend_from_slice(piece));
+        // Names and labels are texts, so it is one.
+        String::from_utf8(text).unwrap_or_default()
     }
 }
 
@@ -180,6 +200,11 @@ impl Member {
     fn name(&self) -> Option<&str> {
         self.family.as_ref().ok().map(|family| family.name.as_str())
     }
+}
+
+/// By name. The streams of a family stay in the order in which they came.
+fn sort(members: &mut [Member]) {
+    members.sort_by(|one, other| one.name().cmp(&other.name()));
 }
 
 /// Finds out which streams of a family, and which families, do not fit to those before them.

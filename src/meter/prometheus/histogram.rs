@@ -9,13 +9,13 @@ use crate::meter::{Exemplar, HistogramPoint};
 #[derive(Debug, Default)]
 pub(super) struct BoundTexts {
     bounds: Vec<f64>,
-    text: String,
+    text: Vec<u8>,
     /// Where the text of each bound ends.
     ends: Vec<usize>,
 }
 
 impl BoundTexts {
-    fn of(&mut self, bounds: &[f64], format: Format) -> impl Iterator<Item = &str> {
+    fn of(&mut self, bounds: &[f64], format: Format) -> impl Iterator<Item = &[u8]> {
         if self.bounds != bounds {
             self.bounds.clear();
             self.bounds.extend_from_slice(bounds);
@@ -26,7 +26,7 @@ impl BoundTexts {
                 self.ends.push(self.text.len());
             }
         }
-        let text = self.text.as_str();
+        let text = self.text.as_slice();
         self.ends.iter().scan(0, move |start, end| text.get(core::mem::replace(start, *end)..*end))
     }
 }
@@ -52,7 +52,7 @@ pub(super) fn put_histogram(
     }
     let all = point.count();
     let exemplar = exemplar_between(exemplars, lower, f64::INFINITY);
-    samples.count("_bucket", Some("+Inf"), all, exemplar);
+    samples.count("_bucket", Some(b"+Inf"), all, exemplar);
     let has_negative = point.bounds.first().is_some_and(|bound| *bound < 0.0)
         || point.min.is_some_and(|least| least < 0.0)
         || point.sum.is_some_and(|sum| sum < 0.0);

@@ -3,78 +3,85 @@
 //! The text formats differ in two points only: how they spell what is infinite, and from where on they use an exponent. Rust's
 //! own text of a double is the shortest that reads back as the same double, so all of this starts from it.
 
-use core::fmt::Write as _;
+use core::fmt::{self, Write as _};
 
 use super::Format;
 
+/// Writes to bytes what formats itself as text.
+pub(super) struct Utf8<'a>(pub &'a mut Vec<u8>);
+
+impl fmt::Write for Utf8<'_> {
+    #[inline]
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
 /// Appends a whole number.
 #[inline]
-pub(super) fn put_u64(out: &mut String, mut number: u64) {
+pub(super) fn put_u64(out: &mut Vec<u8>, mut number: u64) {
     if number < 10 {
         out.push(digit(number));
         return;
     }
-    let mut digits = [b'0'; 20];
+    let mut digits = [0; 20];
     let mut used = 0;
     for slot in digits.iter_mut().rev() {
-        *slot = digit_byte(number);
+        *slot = digit(number);
         number /= 10;
         used += 1;
         if number == 0 {
             break;
         }
     }
-    let text = digits.get(digits.len() - used..).and_then(|digits| core::str::from_utf8(digits).ok());
-    out.push_str(text.unwrap_or_default());
+    out.extend_from_slice(digits.get(digits.len() - used..).unwrap_or_default());
 }
 
-const fn digit_byte(number: u64) -> u8 {
+const fn digit(number: u64) -> u8 {
     b'0' + (number % 10) as u8
-}
-
-const fn digit(number: u64) -> char {
-    digit_byte(number) as char
 }
 
 /// Appends a whole number with its sign.
 #[inline]
-pub(super) fn put_i64(out: &mut String, number: i64) {
+pub(super) fn put_i64(out: &mut Vec<u8>, number: i64) {
     if number < 0 {
-        out.push('-');
+        out.push(b'-');
     }
     put_u64(out, number.unsigned_abs());
 }
 
 /// Appends the value of a sample.
 #[inline]
-pub(super) fn put_double(out: &mut String, number: f64, format: Format) {
+pub(super) fn put_double(out: &mut Vec<u8>, number: f64, format: Format) {
     if number.is_infinite() {
-        return out.push_str(match (format, number > 0.0) {
-            (Format::Dynamo, true) => "inf",
-            (Format::Dynamo, false) => "-inf",
-            (_, true) => "+Inf",
-            (_, false) => "-Inf",
-        });
+        let text: &[u8] = match (format, number > 0.0) {
+            (Format::Dynamo, true) => b"inf",
+            (Format::Dynamo, false) => b"-inf",
+            (_, true) => b"+Inf",
+            (_, false) => b"-Inf",
+        };
+        return out.extend_from_slice(text);
     }
     if format == Format::OpenMetrics { put_canonical(out, number) } else { put_plain(out, number) }
 }
 
 /// Appends the bound of a bucket.
-pub(super) fn put_bound(out: &mut String, bound: f64, format: Format) {
+pub(super) fn put_bound(out: &mut Vec<u8>, bound: f64, format: Format) {
     if bound == f64::INFINITY {
-        out.push_str("+Inf");
+        out.extend_from_slice(b"+Inf");
     } else {
         put_double(out, bound, format);
     }
 }
 
 /// Without an exponent, however long it gets.
-pub(super) fn put_plain(out: &mut String, number: f64) {
+pub(super) fn put_plain(out: &mut Vec<u8>, number: f64) {
     match whole(number) {
         Some(whole) => put_i64(out, whole),
-        // Writing to a String cannot fail; the same holds below.
+        // Writing to bytes cannot fail; the same holds below.
         None => {
-            let _ = write!(out, "{number}");
+            let _ = write!(Utf8(out), "{number}");
         }
     }
 }
@@ -89,33 +96,34 @@ fn whole(number: f64) -> Option<i64> {
 }
 
 /// As Go's `%g` prints it, and with a `.0` where that has neither a point nor an exponent.
-fn put_canonical(out: &mut String, number: f64) {
-    if number.is_nan() {
-        return out.push_str("NaN");
-    }
+fn put_canonical(out: &mut Vec<u8>, number: f64) {
     let size = number.abs();
-    if size == 0.0 || (1e-4..1e6).contains(&size) {
+    if number.is_nan() || size == 0.0 || (1e-4..1e6).contains(&size) {
         // The debug form always has a point, and no exponent here.
-        let _ = write!(out, "{number:?}");
+        let _ = write!(Utf8(out), "{number:?}");
         return;
     }
     let start = out.len();
-    let _ = write!(out, "{number:e}");
-    let Some(at) = out.get(start..).and_then(|text| text.find('e')) else { return };
-    let exponent: i32 = out.get(start + at + 1..).and_then(|text| text.parse().ok()).unwrap_or(0);
-    out.truncate(start + at);
+    let _ = write!(Utf8(out), "{number:e}");
+    let is_mark = |byte: &u8| *byte == b'e';
+    let Some(at) = out.iter().skip(start).position(is_mark).map(|at| start + at) else { return };
+    let exponent = out.get(at + 1..).and_then(|digits| core::str::from_utf8(digits).ok()?.parse().ok());
+    let exponent: i32 = exponent.unwrap_or(0);
+    out.truncate(at);
     let sign = if exponent < 0 { '-' } else { '+' };
-    let _ = write!(out, "e{sign}{:02}", exponent.unsigned_abs());
+    let _ = write!(Utf8(out), "e{sign}{:02}", exponent.unsigned_abs());
 }
 
 /// Appends nanoseconds since 1970 as seconds, exactly.
-pub(super) fn put_seconds(out: &mut String, nanos: u64) {
+pub(super) fn put_seconds(out: &mut Vec<u8>, nanos: u64) {
     const SECOND: u64 = 1_000_000_000;
     put_u64(out, nanos / SECOND);
     let rest = nanos % SECOND;
     if rest != 0 {
-        let _ = write!(out, ".{rest:09}");
-        out.truncate(out.trim_end_matches('0').len());
+        let _ = write!(Utf8(out), ".{rest:09}");
+        while out.last() == Some(&b'0') {
+            out.pop();
+        }
     }
 }
 
@@ -123,23 +131,23 @@ pub(super) fn put_seconds(out: &mut String, nanos: u64) {
 mod tests {
     use super::*;
 
+    fn text(put: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        put(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
     fn double(number: f64, format: Format) -> String {
-        let mut text = String::new();
-        put_double(&mut text, number, format);
-        text
+        text(|out| put_double(out, number, format))
     }
 
     #[test]
     fn whole_numbers_have_all_their_digits() {
         for number in [0, 1, 9, 10, 99, 100, 12_345, u64::MAX] {
-            let mut text = String::new();
-            put_u64(&mut text, number);
-            assert_eq!(text, number.to_string());
+            assert_eq!(text(|out| put_u64(out, number)), number.to_string());
         }
         for number in [0, -1, 7, -10, i64::MIN, i64::MAX] {
-            let mut text = String::new();
-            put_i64(&mut text, number);
-            assert_eq!(text, number.to_string());
+            assert_eq!(text(|out| put_i64(out, number)), number.to_string());
         }
     }
 
@@ -169,9 +177,7 @@ mod tests {
         assert_eq!(double(f64::NEG_INFINITY, Format::OpenMetrics), "-Inf");
         assert_eq!(double(f64::INFINITY, Format::Dynamo), "inf");
         assert_eq!(double(f64::NEG_INFINITY, Format::Dynamo), "-inf");
-        let mut text = String::new();
-        put_bound(&mut text, f64::INFINITY, Format::Dynamo);
-        assert_eq!(text, "+Inf");
+        assert_eq!(text(|out| put_bound(out, f64::INFINITY, Format::Dynamo)), "+Inf");
     }
 
     #[test]
@@ -211,15 +217,13 @@ mod tests {
 
     #[test]
     fn moments_are_exact() {
-        for (nanos, text) in [
+        for (nanos, expected) in [
             (0, "0"),
             (1_700_000_000_000_000_000, "1700000000"),
             (1_700_000_000_100_000_000, "1700000000.1"),
             (1_700_000_000_000_000_001, "1700000000.000000001"),
         ] {
-            let mut out = String::new();
-            put_seconds(&mut out, nanos);
-            assert_eq!(out, text);
+            assert_eq!(text(|out| put_seconds(out, nanos)), expected);
         }
     }
 }

@@ -17,33 +17,40 @@ pub(super) struct Page<'a> {
     family: Option<Family>,
     /// The family's head stands already.
     has_head: bool,
+    /// Series of the family may come more than once.
+    repeats: bool,
     labels: LabelText,
     exemplar_labels: LabelText,
     seen: SeenSeries,
     bounds: BoundTexts,
-    le: String,
+    le: Vec<u8>,
     written: Written,
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(options: &'a PrometheusOptions, tell: &'a mut dyn FnMut(&str)) -> Self {
+    pub(super) fn new(options: &'a PrometheusOptions, tell: &'a mut dyn FnMut(&[u8])) -> Self {
         Self {
             options,
             out: Pieces::new(tell),
             family: None,
             has_head: false,
+            repeats: false,
             labels: LabelText::new(options.naming),
             exemplar_labels: LabelText::new(options.naming),
             seen: SeenSeries::default(),
             bounds: BoundTexts::default(),
-            le: String::new(),
+            le: Vec::new(),
             written: Written::default(),
         }
     }
 
     /// A family begins; its head is written with its first series.
-    pub(super) fn begin_family(&mut self, family: Family) {
+    ///
+    /// `repeats` says that its series may come more than once. The series of one stream have different labels, so that two
+    /// of them can only be the same where different labels have one text.
+    pub(super) fn begin_family(&mut self, family: Family, repeats: bool) {
         self.family = Some(family);
+        self.repeats = repeats;
         self.has_head = false;
         self.seen.clear();
     }
@@ -62,6 +69,11 @@ impl<'a> Page<'a> {
         &mut self.written.skipped
     }
 
+    /// Looks at the labels of a series that will follow: whether its text may be that of another one.
+    pub(super) fn preview(&mut self, point: &Point<'_>) {
+        self.labels.preview(point.labels);
+    }
+
     /// A series of the stream that began last.
     pub(super) fn point(&mut self, point: &Point<'_>) {
         let format = self.options.format;
@@ -71,7 +83,7 @@ impl<'a> Page<'a> {
             return;
         }
         self.labels.render(point.labels);
-        if !self.seen.is_new(self.labels.text()) {
+        if (self.repeats || self.labels.is_ambiguous()) && !self.seen.is_new(self.labels.text()) {
             self.written.skipped.duplicate += 1;
             return;
         }
@@ -119,7 +131,7 @@ impl<'a> Page<'a> {
         if resource.is_empty() {
             return;
         }
-        self.begin_family(Family::of_target(self.options.format));
+        self.begin_family(Family::of_target(self.options.format), false);
         self.begin_stream(Scope::default());
         self.point(&Point {
             labels: resource,
@@ -133,7 +145,7 @@ impl<'a> Page<'a> {
     /// Ends the text.
     pub(super) fn finish(mut self) -> Written {
         if self.options.format == Format::OpenMetrics {
-            self.out.text.push_str("# EOF");
+            self.out.text.extend_from_slice(b"# EOF");
             self.out.end_line();
         }
         self.written.bytes = self.out.flush();
@@ -158,7 +170,7 @@ fn put_head(out: &mut Pieces<'_>, family: &Family, format: Format) {
     let is_open = format == Format::OpenMetrics;
     if !family.help.is_empty() {
         put_words(out, &["# HELP ", &family.name, " "]);
-        put_help(&mut out.text, &family.help, is_open);
+        put_help(&mut out.text, family.help.as_bytes(), is_open);
         out.end_line();
     }
     put_words(out, &["# TYPE ", &family.name, " ", family.kind.word()]);
@@ -171,6 +183,6 @@ fn put_head(out: &mut Pieces<'_>, family: &Family, format: Format) {
 
 fn put_words(out: &mut Pieces<'_>, words: &[&str]) {
     for word in words {
-        out.text.push_str(word);
+        out.text.extend_from_slice(word.as_bytes());
     }
 }

@@ -1,7 +1,9 @@
 //! The lines of one series.
 
+use core::fmt::Write as _;
+
 use super::label_text::LabelText;
-use super::number::{put_double, put_i64, put_seconds, put_u64};
+use super::number::{Utf8, put_double, put_i64, put_seconds, put_u64};
 use super::{Format, Scope};
 use crate::meter::{Exemplar, Number};
 use crate::{SpanId, TraceId};
@@ -17,24 +19,27 @@ const EXEMPLAR_CHARACTERS: usize = 128;
 
 /// Text on its way out, in pieces of whole lines.
 pub(super) struct Pieces<'a> {
-    pub text: String,
-    tell: &'a mut dyn FnMut(&str),
+    pub text: Vec<u8>,
+    tell: &'a mut dyn FnMut(&[u8]),
     bytes: u64,
 }
 
 impl core::fmt::Debug for Pieces<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Pieces").field("text", &self.text).field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("Pieces")
+            .field("waiting", &self.text.len())
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
     }
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn new(tell: &'a mut dyn FnMut(&str)) -> Self {
-        Self { text: String::new(), tell, bytes: 0 }
+    pub(super) fn new(tell: &'a mut dyn FnMut(&[u8])) -> Self {
+        Self { text: Vec::new(), tell, bytes: 0 }
     }
 
     pub(super) fn end_line(&mut self) {
-        self.text.push('\n');
+        self.text.push(b'\n');
         if self.text.len() >= PIECE {
             self.flush();
         }
@@ -59,28 +64,28 @@ pub(super) struct Samples<'a, 'out> {
     /// The name of the family.
     pub name: &'a str,
     /// The labels of the series, without braces.
-    pub labels: &'a str,
+    pub labels: &'a [u8],
     /// Where the labels of exemplars are made.
     pub exemplar_labels: &'a mut LabelText,
 }
 
 impl Samples<'_, '_> {
     /// `name_suffix{labels} `: the value is to follow.
-    fn begin(&mut self, suffix: &str, le: Option<&str>) {
+    fn begin(&mut self, suffix: &str, le: Option<&[u8]>) {
         let text = &mut self.out.text;
-        text.push_str(self.name);
-        text.push_str(suffix);
+        text.extend_from_slice(self.name.as_bytes());
+        text.extend_from_slice(suffix.as_bytes());
         if !self.labels.is_empty() || le.is_some() {
-            text.push('{');
-            text.push_str(self.labels);
+            text.push(b'{');
+            text.extend_from_slice(self.labels);
             if let Some(le) = le {
-                text.push_str(if self.labels.is_empty() { "le=\"" } else { ",le=\"" });
-                text.push_str(le);
-                text.push('"');
+                text.extend_from_slice(if self.labels.is_empty() { b"le=\"" } else { b",le=\"" });
+                text.extend_from_slice(le);
+                text.push(b'"');
             }
-            text.push('}');
+            text.push(b'}');
         }
-        text.push(' ');
+        text.push(b' ');
     }
 
     pub(super) fn number(&mut self, suffix: &str, number: Number, exemplar: Option<&Exemplar>) {
@@ -89,7 +94,7 @@ impl Samples<'_, '_> {
         self.end(exemplar);
     }
 
-    pub(super) fn count(&mut self, suffix: &str, le: Option<&str>, count: u64, exemplar: Option<&Exemplar>) {
+    pub(super) fn count(&mut self, suffix: &str, le: Option<&[u8]>, count: u64, exemplar: Option<&Exemplar>) {
         self.begin(suffix, le);
         put_u64(&mut self.out.text, count);
         self.end(exemplar);
@@ -125,7 +130,7 @@ impl Samples<'_, '_> {
 
     fn exemplar(&mut self, exemplar: &Exemplar) {
         let text = &mut self.out.text;
-        text.push_str(" # {");
+        text.extend_from_slice(b" # {");
         let start = text.len();
         if exemplar.trace_id != TraceId::default() {
             put_id(text, "trace_id", exemplar.trace_id);
@@ -137,28 +142,32 @@ impl Samples<'_, '_> {
         self.exemplar_labels.render(&exemplar.labels);
         let more = self.exemplar_labels.text();
         // Quotes and commas are counted as well: rather too few labels than too many.
-        if !more.is_empty() && text.len() - start + more.chars().count() < EXEMPLAR_CHARACTERS {
+        if !more.is_empty() && text.len() - start + characters(more) < EXEMPLAR_CHARACTERS {
             if text.len() > start {
-                text.push(',');
+                text.push(b',');
             }
-            text.push_str(more);
+            text.extend_from_slice(more);
         }
-        text.push_str("} ");
+        text.extend_from_slice(b"} ");
         put_number(text, exemplar.value, self.format);
         if exemplar.time_unix_nano != 0 {
-            text.push(' ');
+            text.push(b' ');
             put_seconds(text, exemplar.time_unix_nano);
         }
     }
 }
 
-fn put_id(text: &mut String, name: &str, id: impl core::fmt::Display) {
-    use core::fmt::Write as _;
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{name}=\"{id}\"");
+fn put_id(text: &mut Vec<u8>, name: &str, id: impl core::fmt::Display) {
+    // Writing to bytes cannot fail.
+    let _ = write!(Utf8(text), "{name}=\"{id}\"");
 }
 
-fn put_number(text: &mut String, number: Number, format: Format) {
+/// How many characters a text has: the bytes that begin one.
+fn characters(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}
+
+fn put_number(text: &mut Vec<u8>, number: Number, format: Format) {
     match number {
         Number::Int(number) => put_i64(text, number),
         Number::Double(number) => put_double(text, number, format),

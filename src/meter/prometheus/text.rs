@@ -16,9 +16,9 @@ use crate::meter::{MetricSink, Point, Stream};
 /// use spanloom::meter::prometheus::{Format, PrometheusOptions, PrometheusText};
 /// use spanloom::meter::{Labels, MetricSink, Number, Point, Reading, Stream, StreamKind};
 ///
-/// let mut text = String::new();
+/// let mut text = Vec::new();
 /// let options = PrometheusOptions::new(Format::Prometheus);
-/// let mut write = |piece: &str| text.push_str(piece);
+/// let mut write = |piece: &[u8]| text.extend_from_slice(piece);
 /// let mut prometheus = PrometheusText::new(&options, &mut write);
 /// prometheus.stream(&Stream { name: "queue.length", unit: "", description: "Waiting", kind: StreamKind::Gauge });
 /// prometheus.point(&Point {
@@ -30,9 +30,10 @@ use crate::meter::{MetricSink, Point, Stream};
 /// });
 /// assert_eq!(prometheus.finish().series, 1);
 /// assert_eq!(
-///     text,
+///     String::from_utf8(text)?,
 ///     "# HELP queue_length Waiting\n# TYPE queue_length gauge\nqueue_length{queue_name=\"mail\"} 7\n"
 /// );
+/// # Ok::<(), std::string::FromUtf8Error>(())
 /// ```
 #[derive(Debug)]
 pub struct PrometheusText<'a> {
@@ -47,7 +48,7 @@ pub struct PrometheusText<'a> {
 impl<'a> PrometheusText<'a> {
     /// Gives the text to `tell`, piece by piece.
     #[must_use]
-    pub fn new(options: &'a PrometheusOptions, tell: &'a mut dyn FnMut(&str)) -> Self {
+    pub fn new(options: &'a PrometheusOptions, tell: &'a mut dyn FnMut(&[u8])) -> Self {
         let mut this = Self {
             page: Page::new(options, tell),
             options,
@@ -86,7 +87,7 @@ impl<'a> PrometheusText<'a> {
             if !self.taken.take(&family, self.options.format) {
                 return Some(Reason::Conflict);
             }
-            self.page.begin_family(family);
+            self.page.begin_family(family, true);
         }
         self.page.begin_stream(Scope { name: &self.scope.0, version: &self.scope.1 });
         None
