@@ -46,6 +46,7 @@
 //! | [`deliver`] | batches, repeats and accounts: the state machine between records and a transport |
 //! | [`context`] | `traceparent`, `tracestate`, `baggage` and `x-request-id` in any header map |
 //! | [`sample`], [`redact`], [`offload`] | which runs are kept; secrets taken out; large values moved out |
+//! | [`meter`], [`serving`] | names and buckets of metrics; latency and throughput of a benchmark |
 //! | [`spool`] | records on disk: what was written survives the death of its process |
 //! | [`value`], [`json`], [`vocabulary`] | values of attributes, JSON without loss, names of attributes |
 //! | [`config`] | settings from the environment and a YAML file |
@@ -118,6 +119,7 @@ pub mod redact;
 pub mod sample;
 #[cfg(feature = "serde")]
 mod serde_impls;
+pub mod serving;
 mod sid;
 pub mod spool;
 mod usage;

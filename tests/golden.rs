@@ -10,9 +10,19 @@ use spanloom::value::Value;
 
 #[path = "golden_readers/astron.rs"]
 mod astron;
+#[path = "golden_readers/entries.rs"]
+mod entries;
+#[path = "golden_readers/environment.rs"]
+mod environment;
 #[cfg(feature = "tracing")]
 #[path = "golden_readers/logs.rs"]
 mod logs;
+#[path = "golden_readers/network.rs"]
+mod network;
+#[path = "golden_readers/runtime.rs"]
+mod runtime;
+#[path = "golden_readers/serving.rs"]
+mod serving;
 
 struct Reader {
     /// Whether this JSON file is a case of this reader.
@@ -25,6 +35,10 @@ const READERS: &[Reader] = &[
     Reader { claims: astron::claims, run: astron::run },
     #[cfg(feature = "tracing")]
     Reader { claims: logs::claims, run: logs::run },
+    Reader { claims: runtime::claims, run: runtime::run },
+    Reader { claims: environment::claims, run: environment::run },
+    Reader { claims: serving::claims, run: serving::run },
+    Reader { claims: network::claims, run: network::run },
 ];
 
 fn main() -> ExitCode {
@@ -67,11 +81,12 @@ fn run_file(path: &Path) -> Option<Result<(), String>> {
         Ok(text) => text,
         Err(error) => return Some(Err(format!("cannot be read: {error}"))),
     };
-    let in_astron = path.components().any(|part| part.as_os_str() == "astron");
+    let folder = path.parent().and_then(Path::file_name);
+    let all_are_cases = folder.is_some_and(|folder| folder == "astron" || folder == "vectors");
     let case = match Value::from_json(&text) {
         Ok(case) => case,
         // Other kinds of golden data have broken files on purpose.
-        Err(_) if !in_astron => return None,
+        Err(_) if !all_are_cases => return None,
         Err(error) => return Some(Err(error.to_string())),
     };
     let reader = READERS.iter().find(|reader| (reader.claims)(path, &case))?;

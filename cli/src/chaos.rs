@@ -31,8 +31,11 @@ Exit codes:
 /// It listens at 127.0.0.1, plays a scenario, writes a line for each request to stderr, and a report to stdout when it
 /// ends: how many spans were stored, and how many of them came twice.
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
+
     /// The name of a built-in scenario, or a file
     #[arg(required_unless_present_any = ["list", "show"])]
     scenario: Option<String>,
@@ -66,8 +69,17 @@ pub struct Arguments {
     show: Option<String>,
 }
 
+/// Faults that are not played by a server.
+#[derive(clap::Subcommand)]
+enum Other {
+    NetworkFault(crate::network_fault::Arguments),
+}
+
 /// Runs the command.
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
+    if let Some(Other::NetworkFault(arguments)) = arguments.other {
+        return crate::network_fault::run(arguments);
+    }
     if arguments.list {
         for name in BUILT_IN {
             say(&format!("{name:8} {}\n", Scenario::built_in(name)?.about))?;
@@ -209,7 +221,7 @@ fn summary(report: &Report) -> String {
 }
 
 /// Like `print!`, but a closed pipe is an error and no panic.
-fn say(text: &str) -> Result<()> {
+pub fn say(text: &str) -> Result<()> {
     std::io::stdout().write_all(text.as_bytes()).context("cannot write to stdout")
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "the lists in clippy.toml bind the core, not its tools")]
 
 mod chaos;
+mod network_fault;
 
 use std::process::ExitCode;
 

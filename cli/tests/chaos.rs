@@ -113,3 +113,55 @@ fn reports_when_interrupted() {
     assert_eq!(report["requests_seen"], 4);
     assert_eq!(report["statuses"], serde_json::json!({"200": 1, "502": 1, "503": 1, "504": 1}));
 }
+
+const FAULT: [&str; 7] =
+    ["network-fault", "--partition-type", "worker_nats", "--source", "dynamo", "--label", "app=worker"];
+
+#[test]
+fn writes_a_network_fault() {
+    let more =
+        ["--param", "target_pod_prefix=7", "--param", "delay_ms=100", "--duration", "60", "--id", "01234567"];
+    let output = output(&[&FAULT[..], &more].concat());
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(
+        stderr.contains("network-chaos-worker-nats-01234567 created in dynamo (delay: 100ms)"),
+        "{stderr}"
+    );
+    let resource: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(resource["spec"]["selector"]["labelSelectors"]["app"], "worker");
+    assert_eq!(
+        (&resource["spec"]["delay"]["latency"], &resource["spec"]["duration"]),
+        (&"100ms".into(), &"60s".into())
+    );
+}
+
+#[test]
+fn network_faults_without_an_id_have_different_names() {
+    let name = || {
+        let output = output(&[&FAULT[..], &["--param", "target_pod_prefix=w"]].concat());
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["metadata"]["name"].to_string()
+    };
+    let names: std::collections::BTreeSet<String> = (0..3).map(|_| name()).collect();
+    assert!(names.len() > 1, "{names:?}");
+}
+
+#[test]
+fn wrong_network_faults() {
+    for (arguments, code, message) in [
+        (&[] as &[&str], 1, "target_pod_prefix parameter is required"),
+        (&["--param", "target_pod_prefix=w", "--param", "delay_ms=soon"], 1, "use a number"),
+        (&["--param", "delay=5"], 1, "packet_loss_percent"),
+        (&["--param", "delay"], 2, "not of the form KEY=VALUE"),
+        (&["--partition-type", "nobody"], 2, "use frontend_worker"),
+    ] {
+        let arguments = match arguments {
+            ["--partition-type", ..] => [&FAULT[..1], arguments, &FAULT[3..]].concat(),
+            _ => [&FAULT[..], arguments].concat(),
+        };
+        let output = output(&arguments);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert!(stderr.contains(message), "{stderr}");
+    }
+}

@@ -45,21 +45,29 @@ impl Labels {
         Self { message: message.into() }
     }
 
-    /// The same with these pairs too; of a key that both have, the value given here counts.
+    /// The same with these too; of a key that both have, the value in `others` counts.
     #[must_use]
-    pub fn and<'a>(&'a self, pairs: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>) -> Self {
-        let given: Vec<_> = pairs.into_iter().collect();
-        let kept: Vec<_> = self.iter().map(|(key, value)| (key, value.to_value())).collect();
-        let kept = kept.iter().map(|(key, value)| (*key, ValueRef::Value(value)));
-        Self::new(kept.chain(given))
+    pub fn and(&self, others: &Self) -> Self {
+        let mut message = Vec::with_capacity(self.message.len() + others.message.len());
+        let (mut ours, mut theirs) = (self.keyed().peekable(), others.keyed().peekable());
+        while let Some((key, pair)) = ours.next() {
+            while let Some((_, pair)) = theirs.next_if(|(other, _)| *other < key) {
+                put_bytes_field(&mut message, PAIR, pair);
+            }
+            if theirs.peek().is_none_or(|(other, _)| *other != key) {
+                put_bytes_field(&mut message, PAIR, pair);
+            }
+        }
+        theirs.for_each(|(_, pair)| put_bytes_field(&mut message, PAIR, pair));
+        Self { message: message.into() }
     }
 
     /// Only the pairs whose key `keeps` says yes to.
     #[must_use]
     pub fn keeping(&self, keeps: impl Fn(&str) -> bool) -> Self {
         let mut message = Vec::new();
-        for pair in self.pairs() {
-            if read_key_value(pair).is_ok_and(|(key, _)| keeps(key)) {
+        for (key, pair) in self.keyed() {
+            if keeps(key) {
                 put_bytes_field(&mut message, PAIR, pair);
             }
         }
@@ -78,15 +86,21 @@ impl Labels {
         self.iter().find_map(|(known, value)| (known == key).then_some(value))
     }
 
+    /// The bytes of the `KeyValueList`: the same for equal sets.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.message
+    }
+
     /// True where there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.message.is_empty()
     }
 
-    /// The encoded `KeyValueList`: its fields are the pairs and nothing else.
-    pub(crate) const fn message(&self) -> &[u8] {
-        &self.message
+    /// The keys with the encoded pairs, in the order of the keys.
+    fn keyed(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.pairs().filter_map(|pair| Some((read_key_value(pair).ok()?.0, pair)))
     }
 
     /// The pairs as encoded `KeyValue` messages.
@@ -129,9 +143,11 @@ mod tests {
     #[test]
     fn sets_are_joined_and_cut() {
         let labels = Labels::new([("a", 1.into()), ("b", 2.into())]);
-        let more = labels.and([("b", 3.into()), ("c", 4.into())]);
-        assert_eq!(more, Labels::new([("a", 1.into()), ("b", 3.into()), ("c", 4.into())]));
-        assert_eq!(more.keeping(|key| key != "b"), Labels::new([("a", 1.into()), ("c", 4.into())]));
+        let more = labels.and(&Labels::new([("0", 0.into()), ("b", 3.into()), ("c", 4.into())]));
+        assert_eq!(keys(&more), ["0", "a", "b", "c"]);
+        assert_eq!(more.get("b").and_then(|b| b.as_int()), Some(3));
+        assert_eq!(labels.and(&Labels::none()), labels);
+        assert_eq!(more.keeping(|key| key > "b"), Labels::new([("c", 4.into())]));
         assert!(more.keeping(|_| false).is_empty());
         assert_eq!(Labels::none(), Labels::new([]));
     }

@@ -1,6 +1,6 @@
 //! What a collection tells: streams, and the points of their series.
 
-use super::Labels;
+use super::{Labels, Number};
 use crate::{SpanId, TraceId};
 
 /// A metric as it leaves: its points follow, one for each series.
@@ -74,27 +74,6 @@ pub enum Reading<'a> {
     Histogram(HistogramPoint<'a>),
     /// Of an exponential histogram.
     Exponential(ExponentialPoint<'a>),
-}
-
-/// A number that is whole or not.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Number {
-    /// A whole one.
-    Int(i64),
-    /// Any one.
-    Double(f64),
-}
-
-impl From<i64> for Number {
-    fn from(number: i64) -> Self {
-        Self::Int(number)
-    }
-}
-
-impl From<f64> for Number {
-    fn from(number: f64) -> Self {
-        Self::Double(number)
-    }
 }
 
 /// How many numbers fell between fixed bounds. The count of all is the sum of `counts`.

@@ -154,13 +154,30 @@ struct Level {
 thread_local! {
     static LEVELS: RefCell<Vec<Level>> = const { RefCell::new(Vec::new()) };
     static NEXT: Cell<u64> = const { Cell::new(0) };
+    /// Whether the top of the stack is a node that is kept: apart, because each measurement asks.
+    static SAMPLED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// True where the current node is kept.
+#[inline]
+pub(super) fn in_sampled_node() -> bool {
+    SAMPLED.get()
+}
+
+fn note_top(levels: &[Level]) {
+    let sampled = |level: &Level| level.current.core.is_some() && level.current.ids.flags.bits() & 1 == 1;
+    SAMPLED.set(levels.last().is_some_and(sampled));
 }
 
 fn push(current: Current) -> Entered {
     let serial = NEXT.get();
     NEXT.set(serial + 1);
     // Where the thread is ending there is no stack any more, and nobody to ask it.
-    let _ = LEVELS.try_with(|levels| levels.borrow_mut().push(Level { serial, current }));
+    let _ = LEVELS.try_with(|levels| {
+        let mut levels = levels.borrow_mut();
+        levels.push(Level { serial, current });
+        note_top(&levels);
+    });
     Entered { serial, _stays: PhantomData }
 }
 
@@ -168,11 +185,10 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let gone = LEVELS.try_with(|levels| {
             let mut levels = levels.borrow_mut();
-            if levels.last().is_some_and(|last| last.serial == self.serial) {
-                return levels.pop();
-            }
             let at = levels.iter().rposition(|level| level.serial == self.serial)?;
-            Some(levels.remove(at))
+            let gone = levels.remove(at);
+            note_top(&levels);
+            Some(gone)
         });
         // Outside of the borrow: the last handle of a loom may go here, and what that does may ask for the current node.
         drop(gone);

@@ -10,16 +10,19 @@ use super::core::{Core, Recipe};
 use super::entropy::IdSource;
 use super::export::Exporter;
 use super::ledger::{Ledger, Receipt};
+use super::meter::Meter;
 use super::node::{Ids, NodeBuilder, Parent, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
 use super::store::{SpoolConfig, Store};
 use super::suppress::is_suppressed;
 use super::workflow::WorkflowBuilder;
+use crate::config::ExemplarFilter;
 use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
 use crate::deliver::{Notice, Options};
 use crate::host::{Clock, Entropy};
 use crate::id::TraceId;
+use crate::meter::{Aggregation, BookOptions, View};
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
 use crate::record::{Limits, SpanRole};
@@ -46,6 +49,7 @@ pub struct Loom {
 /// Shuts down when the last loom is gone; spans that are still open keep the core only.
 struct Handle {
     core: Arc<Core>,
+    meter: Meter,
     shutdown_timeout: Duration,
 }
 
@@ -75,6 +79,13 @@ impl Loom {
     /// A run of a workflow.
     pub fn workflow<'a>(&'a self, name: &'a str) -> WorkflowBuilder<'a> {
         WorkflowBuilder::new(self, name)
+    }
+
+    /// Counters, gauges and histograms.
+    #[inline]
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.handle.meter
     }
 
     /// A plain span: the root of a trace of its own, or below `parent`.
@@ -230,6 +241,8 @@ pub struct LoomBuilder {
     listener: Option<Arc<Listener>>,
     shutdown_timeout: Option<Duration>,
     spool: Option<SpoolConfig>,
+    metrics: BookOptions,
+    exemplars: ExemplarFilter,
 }
 
 impl LoomBuilder {
@@ -422,6 +435,39 @@ impl LoomBuilder {
         self
     }
 
+    /// Changes what leaves instruments: other bounds, fewer labels, another name, nothing at all.
+    ///
+    /// ```
+    /// use spanloom::meter::View;
+    /// let loom = spanloom::Loom::builder().view(View::of("*").drop_labels(["user"])).build();
+    /// ```
+    #[must_use]
+    pub fn view(mut self, view: View) -> Self {
+        self.metrics.views.push(view);
+        self
+    }
+
+    /// So many series of an instrument at most (2000 by default); what goes beyond is counted in one of its own.
+    #[must_use]
+    pub const fn series_limit(mut self, series: usize) -> Self {
+        self.metrics.limit = series;
+        self
+    }
+
+    /// How histograms are kept that no view speaks of.
+    #[must_use]
+    pub fn histograms(mut self, aggregation: Aggregation) -> Self {
+        self.metrics.histograms = aggregation;
+        self
+    }
+
+    /// Which measurements become exemplars: those within a node that is kept, if nothing else is said.
+    #[must_use]
+    pub const fn exemplars(mut self, filter: ExemplarFilter) -> Self {
+        self.exemplars = filter;
+        self
+    }
+
     /// Makes the loom.
     #[must_use]
     pub fn build(self) -> Loom {
@@ -465,12 +511,12 @@ impl LoomBuilder {
         let store = spool.as_ref().map(Store::open);
         let redactor = self.redactor.map(Arc::new);
         let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool, sender, listener };
+        let meter = Meter::new(self.metrics, self.time.clone(), self.exemplars);
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,
             limits: self.limits,
             sampler: self.sampler,
-
             live_view: self.live_view,
             random_flag: self.random_flag,
             disabled: self.disabled,
@@ -481,7 +527,7 @@ impl LoomBuilder {
         let core = Arc::new(core);
         core.start_collector();
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
-        Loom { handle: Arc::new(Handle { core, shutdown_timeout }) }
+        Loom { handle: Arc::new(Handle { core, meter, shutdown_timeout }) }
     }
 }
 

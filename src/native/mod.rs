@@ -30,6 +30,7 @@ mod from_config;
 mod here;
 mod ledger;
 mod loom;
+pub mod meter;
 mod node;
 mod outlet;
 mod pipeline;

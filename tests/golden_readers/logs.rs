@@ -14,20 +14,20 @@ use spanloom::{Loom, context};
 use tracing::{debug_span, info, info_span, warn};
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::entries::all;
+
 pub fn claims(_: &Path, case: &Value) -> bool {
     case.get("headers_by_case").is_some() && case.get("with_span_events").is_some()
 }
 
 pub fn run(case: &Value) -> Result<(), String> {
-    for (name, span_events) in [("with_span_events", true), ("without_span_events", false)] {
-        let expected = list(case, name)?;
-        // The ids are the same to a reader whether anything is recorded or not.
-        for records in [true, false] {
-            let lines = play(case, span_events, records)?;
-            compare(&lines, expected).map_err(|error| format!("{name}, recorded: {records}: {error}"))?;
-        }
-    }
-    Ok(())
+    let programs = [("with_span_events", true), ("without_span_events", false)];
+    // The ids are the same to a reader whether anything is recorded or not.
+    let runs = programs.iter().flat_map(|program| [(program, true), (program, false)]);
+    all(runs.map(|((name, span_events), records)| {
+        let lines = play(case, *span_events, records)?;
+        compare(&lines, list(case, name)?).map_err(|error| format!("{name}, recorded: {records}: {error}"))
+    }))
 }
 
 fn list<'a>(case: &'a Value, name: &str) -> Result<&'a [Value], String> {

@@ -21,6 +21,8 @@
 //! ```
 //!
 //! The command `spanloom chaos` plays the same scenarios from files.
+//!
+//! A [`NetworkFault`] is for what a server cannot do: it describes a fault of a cluster's network to Chaos Mesh.
 #![deny(missing_docs, unsafe_code)]
 #![allow(
     clippy::disallowed_methods,
@@ -32,6 +34,7 @@ mod builtin;
 mod http;
 mod http_date;
 mod line;
+mod network_fault;
 mod plan;
 mod play;
 mod report;
@@ -41,6 +44,7 @@ mod shared;
 mod store;
 
 pub use builtin::BUILT_IN;
+pub use network_fault::{Impairment, NETWORK_PARAMETERS, NetworkFault, NetworkFaultError, Partition};
 pub use report::{Outcome, Report, Request, StoredSpans};
 pub use scenario::{
     Action, AfterPause, Cors, Garbage, Huge, HugeKind, Network, Numbers, PartialSuccess, PauseAfterStore,

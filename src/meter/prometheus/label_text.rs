@@ -118,7 +118,7 @@ impl LabelText {
     /// Gets to know the labels of a series, without rendering them.
     pub(super) fn preview(&mut self, labels: &Labels) {
         self.forget_many();
-        let mut rest = labels.message();
+        let mut rest = labels.as_bytes();
         let mut place = 0;
         while self.take(&mut rest, place).is_some() {
             place += 1;
@@ -127,7 +127,7 @@ impl LabelText {
 
     /// False where the names are not in order.
     fn render_in_order(&mut self, labels: &Labels) -> bool {
-        let mut rest = labels.message();
+        let mut rest = labels.as_bytes();
         let mut before = None;
         let mut place = 0;
         while let Some((at, value)) = self.take(&mut rest, place) {
@@ -166,7 +166,7 @@ impl LabelText {
         self.text.clear();
         self.values.clear();
         self.parts.clear();
-        let mut rest = labels.message();
+        let mut rest = labels.as_bytes();
         while let Some((key, value)) = self.take(&mut rest, self.parts.len()) {
             let start = self.values.len();
             put_value(&mut self.values, value);

@@ -5,7 +5,7 @@ use super::exponential::put_exponential;
 use super::family::{Family, FamilyKind};
 use super::histogram::{BoundTexts, put_histogram};
 use super::label_text::LabelText;
-use super::samples::{Pieces, Samples, as_double};
+use super::samples::{Pieces, Samples};
 use super::seen::SeenSeries;
 use super::{Format, PrometheusOptions, Scope, Skipped, Written};
 use crate::meter::{Labels, Number, Point, Reading};
@@ -158,7 +158,7 @@ fn fits(kind: FamilyKind, reading: &Reading<'_>, format: Format) -> bool {
     match (kind, reading) {
         // OpenMetrics forbids counters that are no number or below zero.
         (FamilyKind::Counter, Reading::Number(number)) => {
-            format != Format::OpenMetrics || as_double(*number) >= 0.0
+            format != Format::OpenMetrics || number.as_f64() >= 0.0
         }
         (FamilyKind::Gauge | FamilyKind::Info, Reading::Number(_))
         | (FamilyKind::Histogram, Reading::Histogram(_) | Reading::Exponential(_)) => true,

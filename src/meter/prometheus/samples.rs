@@ -177,16 +177,8 @@ fn put_number(text: &mut Vec<u8>, number: Number, format: Format) {
 /// The newest of the exemplars whose number lies above `lower` and not above `upper`.
 pub(super) fn exemplar_between(exemplars: &[Exemplar], lower: f64, upper: f64) -> Option<&Exemplar> {
     let lies_between = |exemplar: &&Exemplar| {
-        let value = as_double(exemplar.value);
+        let value = exemplar.value.as_f64();
         value > lower && value <= upper
     };
     exemplars.iter().filter(lies_between).max_by_key(|exemplar| exemplar.time_unix_nano)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "only which bucket it is in is asked")]
-pub(super) const fn as_double(number: Number) -> f64 {
-    match number {
-        Number::Int(number) => number as f64,
-        Number::Double(number) => number,
-    }
 }

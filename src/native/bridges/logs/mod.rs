@@ -52,6 +52,7 @@ mod trace_parent;
 pub use filter::{Filter, Refused};
 pub use identity::inject;
 pub use layer::JsonLayer;
+pub use time::duration_micros;
 pub use trace_parent::TraceParent;
 
 use std::io;

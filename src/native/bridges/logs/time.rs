@@ -35,6 +35,45 @@ pub(super) fn shown_micros(nanos: u64) -> u64 {
     rounded / 1_000
 }
 
+/// Whole microseconds of a duration as `tracing-subscriber` writes it into log lines: `1.23ms`, `999ns`, `2s`.
+///
+/// Quotes and blanks around it do not count. The units are s, ms, µs (or us) and ns; none where it is of another form.
+/// It is computed as Dynamo's logger does it, in floating point and without rounding, so `2.01ms` is a microsecond less
+/// than one would think.
+///
+/// ```
+/// use spanloom::logs::duration_micros;
+/// assert_eq!(duration_micros("1.5ms"), Some(1_500));
+/// assert_eq!(duration_micros("'12µs'"), Some(12));
+/// assert_eq!(duration_micros("1m"), None);
+/// ```
+#[must_use]
+pub fn duration_micros(text: &str) -> Option<u64> {
+    let text = text.strip_prefix(['"', '\'']).unwrap_or(text);
+    let text = text.strip_suffix(['"', '\'']).unwrap_or(text).trim();
+    let number = text.trim_end_matches(|c: char| !c.is_ascii_digit() && c != '.');
+    let unit = text.strip_prefix(number)?.trim_start();
+    // A sign, an exponent or a name would be a number to the parser.
+    if !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
+    let number: f64 = number.parse().ok()?;
+    let micros = match unit {
+        "s" => number * 1_000_000.0,
+        "ms" => number * 1_000.0,
+        "µs" | "us" => number,
+        "ns" => number / 1_000.0,
+        _ => return None,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not below zero; whole microseconds are wanted, and at most what there is room for"
+    )]
+    let whole = micros as u64;
+    Some(whole)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +96,34 @@ mod tests {
     fn local_times_have_their_offset() {
         assert_eq!(shown(0, 330), "1970-01-01T05:30:00.000000+05:30");
         assert_eq!(shown(0, -90), "1969-12-31T22:30:00.000000-01:30");
+    }
+
+    #[test]
+    fn durations_are_read_in_four_units() {
+        for (text, micros) in [
+            ("2s", 2_000_000),
+            ("45.7ms", 45_700),
+            ("12µs", 12),
+            ("12us", 12),
+            ("1.23µs", 1),
+            ("999ns", 0),
+            ("1999ns", 1),
+            ("\"3ms\"", 3_000),
+            (" 4 ms ", 4_000),
+            ("2.01ms", 2_009),
+        ] {
+            assert_eq!(duration_micros(text), Some(micros), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_has_no_microseconds() {
+        for text in [
+            "", "ms", "5", "1m", "1h", "1e3ms", "1.2.3ms", "-1ms", "+1ms", "infs", "NaNms", "1ms2", ".ms",
+            "1msé",
+        ] {
+            assert_eq!(duration_micros(text), None, "{text}");
+        }
     }
 
     #[test]
