@@ -34,7 +34,7 @@ impl Labels {
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>) -> Self {
         let mut pairs: Vec<_> = pairs.into_iter().collect();
         // Stable: of equal keys the last one given stays last, and is the one that is written.
-        pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+        pairs.sort_by_key(|(key, _)| *key);
         let mut message = Vec::new();
         let mut rest = pairs.iter().peekable();
         while let Some((key, value)) = rest.next() {
@@ -49,8 +49,8 @@ impl Labels {
     #[must_use]
     pub fn and(&self, others: &Self) -> Self {
         let mut message = Vec::with_capacity(self.message.len() + others.message.len());
-        let (mut ours, mut theirs) = (self.keyed().peekable(), others.keyed().peekable());
-        while let Some((key, pair)) = ours.next() {
+        let mut theirs = others.keyed().peekable();
+        for (key, pair) in self.keyed() {
             while let Some((_, pair)) = theirs.next_if(|(other, _)| *other < key) {
                 put_bytes_field(&mut message, PAIR, pair);
             }
