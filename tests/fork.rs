@@ -2,11 +2,18 @@
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "time is what is bounded")]
 
+#[cfg(all(feature = "tracing", feature = "opentelemetry"))]
+#[path = "fork/bridges.rs"]
+mod bridges;
+#[path = "common/scratch.rs"]
+mod scratch;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use scratch::Folder;
 use spanloom::deliver::{Options, Reason};
 use spanloom::host::{Clock, SeededEntropy};
 use spanloom::native::{OtlpHttp, SpoolConfig};
@@ -302,11 +309,10 @@ fn f18_a_child_that_records_nothing_ends_at_once() {
 #[test]
 fn f18_each_process_has_a_spool_of_its_own() {
     let _alone = alone();
-    let folder = std::env::temp_dir().join(format!("spanloom-fork-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
+    let folder = Folder::new("fork");
     let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
     let patience = Duration::from_millis(100);
-    let loom = to(&hole).spool(SpoolConfig::new(&folder)).shutdown_timeout(patience).build();
+    let loom = to(&hole).spool(SpoolConfig::new(&folder.0)).shutdown_timeout(patience).build();
     spans(&loom, 5);
     assert_eq!(loom.flush(patience).pending, 5);
     in_child(|| {
@@ -316,11 +322,9 @@ fn f18_each_process_has_a_spool_of_its_own() {
     });
     drop(loom);
     let memory = MemoryExporter::new();
-    let loom = Loom::builder().exporter(memory.clone()).spool(SpoolConfig::new(&folder)).build();
+    let loom = Loom::builder().exporter(memory.clone()).spool(SpoolConfig::new(&folder.0)).build();
     assert_eq!(loom.flush(LONG).delivered, 12);
     assert_eq!(memory.span_count(), 12);
-    drop(loom);
-    let _ = std::fs::remove_dir_all(&folder);
 }
 
 #[test]

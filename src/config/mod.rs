@@ -23,6 +23,7 @@ mod exporter;
 mod file;
 mod headers;
 mod health;
+mod log_filters;
 mod model;
 #[cfg(feature = "yaml")]
 mod near;
@@ -44,6 +45,9 @@ pub use error::{ConfigError, ConfigWarning};
 pub use exporter::{Compression, ConsoleFormat, Exporting, FileExporting, OtlpExporting, Protocol, Signal};
 pub use headers::Headers;
 pub use health::{Canary, ExportersInHealth, Health};
+pub use log_filters::LogFilters;
+#[cfg(feature = "tracing")]
+pub use log_filters::LogFiltersError;
 pub use model::{
     Batch, Config, ExemplarFilter, HistogramAggregation, JsonLogs, LogLevel, Metrics, Origin, Propagator,
     Redaction, Spool, Temporality,

@@ -134,7 +134,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "propagators",
         variables: &["OTEL_PROPAGATORS"],
         system: OTEL,
-        meaning: "what travels with requests: `tracecontext`, `baggage`, or `none`; in a file a list",
+        meaning: "what `Loom::inject` writes and `Loom::extract` reads: `tracecontext`, `baggage`, or `none`; in a file a list",
         set: set_propagators,
         show: |config| {
             let names: Vec<&str> = config.propagators.iter().map(|one| one.name()).collect();
@@ -485,7 +485,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "json_logs.filter",
         variables: &["DYN_LOG"],
         system: DYNAMO,
-        meaning: "what is logged: `level,target=level,...`",
+        meaning: "what is logged: `level,target=level,...`; the level is `info` where neither this nor a file gives one",
         set: |draft, given| {
             draft.config.json_logs.filter = given.text.into();
             Ok(())
@@ -496,7 +496,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "json_logs.filter_file",
         variables: &["DYN_LOGGING_CONFIG_PATH"],
         system: DYNAMO,
-        meaning: "a TOML file with `log_level` and `[log_filters]`",
+        meaning: "a TOML file with `log_level` and `[log_filters]`; see [Dynamo](#dynamo)",
         set: |draft, given| {
             draft.config.json_logs.filter_file = Some(given.text.into());
             Ok(())

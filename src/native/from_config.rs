@@ -5,7 +5,10 @@ use thiserror::Error;
 use super::export::{Console, FileExporter};
 use super::loom::{Loom, LoomBuilder};
 use super::store::SpoolConfig;
-use crate::config::{Config, ConfigError, ConsoleFormat, Exporting, LogLevel, OtlpExporting, Protocol};
+use crate::config::{
+    Config, ConfigError, ConsoleFormat, Exporting, LogLevel, OtlpExporting, Propagator, Protocol,
+};
+use crate::context::Propagators;
 use crate::deliver::Options;
 
 /// Why a loom could not be made.
@@ -95,6 +98,10 @@ impl LoomBuilder {
             .wording(config.wording)
             .running_spans(config.live_view)
             .random_flag(config.random_flag)
+            .propagators(Propagators {
+                trace_context: config.propagators.contains(&Propagator::TraceContext),
+                baggage: config.propagators.contains(&Propagator::Baggage),
+            })
             .disabled(!config.enabled);
         if let Some(rules) = config.redaction.rules() {
             self = self.redact(rules.build());
@@ -161,24 +168,8 @@ impl LoomBuilder {
 
     #[cfg(feature = "otlp-http")]
     fn otlp_http_as(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
-        use super::export::{Encoding, OtlpHttp, Pem};
-        let mut builder = OtlpHttp::builder(otlp.endpoint.reveal())
-            .as_is()
-            .gzip(otlp.compression == crate::config::Compression::Gzip)
-            .timeout(otlp.timeout.unwrap_or(std::time::Duration::MAX));
-        if otlp.protocol == Protocol::HttpJson {
-            builder = builder.encoding(Encoding::Json);
-        }
-        for (name, value) in &otlp.headers {
-            builder = builder.header(name, value.reveal());
-        }
-        if let Some(path) = &otlp.certificate {
-            builder = builder.trust(Pem::file(path));
-        }
-        if let (Some(certificate), Some(key)) = (&otlp.client_certificate, &otlp.client_key) {
-            builder = builder.identity(Pem::file(certificate), Pem::file(key));
-        }
-        Ok(self.exporter_with(builder.build()?, delivery.clone()))
+        let exporter = super::export::OtlpHttpBuilder::configured(otlp).build()?;
+        Ok(self.exporter_with(exporter, delivery.clone()))
     }
 
     #[cfg(not(feature = "otlp-http"))]
@@ -188,24 +179,50 @@ impl LoomBuilder {
 
     #[cfg(feature = "otlp-grpc")]
     fn otlp_grpc_as(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
-        use super::export::{OtlpGrpc, Pem};
-        let mut builder = OtlpGrpc::builder(otlp.endpoint.reveal())
-            .gzip(otlp.compression == crate::config::Compression::Gzip)
-            .timeout(otlp.timeout.unwrap_or(std::time::Duration::MAX));
-        for (name, value) in &otlp.headers {
-            builder = builder.header(name, value.reveal());
-        }
-        if let Some(path) = &otlp.certificate {
-            builder = builder.trust(Pem::file(path));
-        }
-        if let (Some(certificate), Some(key)) = (&otlp.client_certificate, &otlp.client_key) {
-            builder = builder.identity(Pem::file(certificate), Pem::file(key));
-        }
-        Ok(self.exporter_with(builder.build()?, delivery.clone()))
+        let exporter = super::export::OtlpGrpcBuilder::configured(otlp).build()?;
+        Ok(self.exporter_with(exporter, delivery.clone()))
     }
 
     #[cfg(not(feature = "otlp-grpc"))]
     fn otlp_grpc_as(self, _: &OtlpExporting, _: &Options) -> Result<Self, SetupError> {
         Err(SetupError::Feature { what: "OTLP over gRPC", feature: "otlp-grpc" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn propagators_are_those_of_the_configuration() {
+        let came: Vec<(String, String)> = [
+            ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+            ("baggage", "tenant=7"),
+            ("b3", "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+        for (set, names) in [
+            (None, &["traceparent", "baggage"][..]),
+            (Some("tracecontext"), &["traceparent"]),
+            (Some("baggage"), &["baggage"]),
+            (Some("none"), &[]),
+            // What is not supported is warned of, and the default stays.
+            (Some("b3"), &["traceparent", "baggage"]),
+        ] {
+            let lookup = |key: &str| match key {
+                "OTEL_PROPAGATORS" => set.map(str::to_owned),
+                "OTEL_TRACES_EXPORTER" => Some("none".to_owned()),
+                _ => None,
+            };
+            let (config, warnings) = Config::from_lookup(lookup).unwrap();
+            assert_eq!(warnings.len(), usize::from(set == Some("b3")), "{set:?}");
+            let loom = Loom::builder().config(&config).unwrap().build();
+            let context = loom.extract(&came);
+            assert_eq!(context.span.is_some(), names.contains(&"traceparent"), "{set:?}");
+            let mut goes: Vec<(String, String)> = Vec::new();
+            loom.inject(&context, &mut goes);
+            assert_eq!(goes.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), names, "{set:?}");
+        }
     }
 }

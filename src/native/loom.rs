@@ -11,18 +11,19 @@ use super::entropy::IdSource;
 use super::export::Exporter;
 use super::ledger::{Ledger, Receipt};
 use super::meter::Meter;
-use super::node::{Ids, NodeBuilder, Parent, usable};
+use super::node::{Ids, NodeBuilder, Parent, ParentIds, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
+use super::stderr::Stderr;
 use super::store::{SpoolConfig, Store};
 use super::suppress::is_suppressed;
 use super::workflow::WorkflowBuilder;
 use crate::config::ExemplarFilter;
-use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
+use crate::context::{Context, Propagators, ReadHeaders, SpanContext, TraceFlags, WriteHeaders};
 use crate::deliver::{Notice, Options};
 use crate::health::Exporters;
 use crate::host::{Clock, Entropy};
-use crate::id::TraceId;
+use crate::id::{SpanId, TraceId};
 use crate::meter::{Aggregation, BookOptions, View};
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
@@ -52,6 +53,7 @@ struct Handle {
     core: Arc<Core>,
     meter: Meter,
     shutdown_timeout: Duration,
+    propagators: Propagators,
 }
 
 impl Drop for Handle {
@@ -78,6 +80,7 @@ impl Loom {
     }
 
     /// A run of a workflow.
+    #[inline]
     pub fn workflow<'a>(&'a self, name: &'a str) -> WorkflowBuilder<'a> {
         WorkflowBuilder::new(self, name)
     }
@@ -99,37 +102,36 @@ impl Loom {
     /// assert_eq!(trace(&call), trace(&below));
     /// ```
     pub fn span<'a>(&'a self, name: &'a str, parent: Option<&'a SpanContext>) -> NodeBuilder<'a> {
-        static NO_STATE: TraceState = TraceState::EMPTY;
         let core = self.core();
         let parent = usable(parent);
-        let mut above = Parent {
-            core: None,
-            ids: parent.map_or_else(Ids::default, Ids::of),
-            trace_state: parent.map_or(&NO_STATE, |span| &span.trace_state),
-            is_remote: parent.is_some_and(|span| span.is_remote),
-            kin: None,
-            passed: None,
-        };
+        let mut ids = parent.map_or_else(Ids::default, Ids::of);
+        let mut records = false;
         if !core.disabled && !is_suppressed() {
             let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
-            let sampled = core.samples(parent, trace_id);
+            records = core.samples(parent, trace_id);
             let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
-            above.ids.trace_id = trace_id;
-            above.ids.flags = TraceFlags::NONE.with_sampled(sampled).with_random(random).into();
-            if sampled {
-                above.core = Some(core);
-            } else {
+            ids.trace_id = trace_id;
+            ids.flags = TraceFlags::NONE.with_sampled(records).with_random(random).into();
+            if !records {
                 core.count_sampled_out();
                 if parent.is_none() {
                     // Other programs are to hear of the decision, and a context needs both ids.
-                    above.ids.span_id = core.ids.span_id();
+                    ids.span_id = core.ids.span_id();
                 }
             }
         }
+        let above = Parent {
+            core: records.then_some(core),
+            ids: ParentIds::Made(ids),
+            is_remote: parent.is_some_and(|span| span.is_remote),
+            workflow: SpanId::NONE,
+            heritage: None,
+            trace_state: parent.map(|span| &span.trace_state),
+        };
         NodeBuilder::new(above, name, SpanRole::Span)
     }
 
-    /// Writes a context into the headers of a call.
+    /// Writes a context into the headers of a call: those parts that [`LoomBuilder::propagators`] chose.
     ///
     /// ```
     /// let loom = spanloom::Loom::builder().build();
@@ -142,13 +144,19 @@ impl Loom {
     /// assert_eq!(trace(&run), trace(&serves));
     /// ```
     pub fn inject(&self, context: &Context, headers: &mut (impl WriteHeaders + ?Sized)) {
-        context::inject(context, headers);
+        self.handle.propagators.inject(context, headers);
     }
 
     /// Reads the context from the headers of a call.
     #[must_use]
     pub fn extract(&self, headers: &(impl ReadHeaders + ?Sized)) -> Context {
-        context::extract(headers)
+        self.handle.propagators.extract(headers)
+    }
+
+    /// Which parts of a context travel.
+    #[cfg(feature = "opentelemetry")]
+    pub(super) fn propagators(&self) -> Propagators {
+        self.handle.propagators
     }
 
     /// Sends everything that has ended, and waits until all destinations have it or the time is over.
@@ -250,6 +258,7 @@ pub struct LoomBuilder {
     running: bool,
     random_flag: bool,
     disabled: bool,
+    propagators: Propagators,
     exporters: Vec<(Box<dyn Exporter>, Option<Options>)>,
     delivery: Options,
     listener: Option<Arc<Listener>>,
@@ -435,6 +444,19 @@ impl LoomBuilder {
         self
     }
 
+    /// Which parts of a context [`Loom::inject`] writes and [`Loom::extract`] reads: all unless told otherwise.
+    ///
+    /// ```
+    /// use spanloom::context::Propagators;
+    /// let loom = spanloom::Loom::builder().propagators(Propagators { baggage: false, ..Propagators::ALL }).build();
+    /// assert!(loom.extract(&vec![("baggage", "tenant=7")]).baggage.is_empty());
+    /// ```
+    #[must_use]
+    pub const fn propagators(mut self, propagators: Propagators) -> Self {
+        self.propagators = propagators;
+        self
+    }
+
     /// Takes the time from this clock instead of the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -541,14 +563,15 @@ impl LoomBuilder {
         let core = Arc::new(core);
         core.start_collector();
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
-        Loom { handle: Arc::new(Handle { core, meter, shutdown_timeout }) }
+        let propagators = self.propagators;
+        Loom { handle: Arc::new(Handle { core, meter, shutdown_timeout, propagators }) }
     }
 }
 
 /// Tells people on stderr.
 pub(super) fn say(destination: &str, text: &str) {
     // A program without a stderr has nobody to be told.
-    let _ = writeln!(std::io::stderr(), "spanloom: {destination}: {text}");
+    let _ = Stderr.write_all(format!("spanloom: {destination}: {text}\n").as_bytes());
 }
 
 impl std::fmt::Debug for LoomBuilder {

@@ -24,6 +24,8 @@ mod current;
 mod cycles;
 mod entropy;
 mod export;
+#[cfg(feature = "tracing")]
+mod filter_files;
 mod folder_store;
 mod fork;
 mod from_config;
@@ -36,6 +38,7 @@ mod node;
 mod outlet;
 mod pipeline;
 mod spool_files;
+mod stderr;
 mod store;
 mod suppress;
 mod workflow;

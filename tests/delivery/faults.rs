@@ -15,7 +15,8 @@ use spanloom_chaos::{
     RetryAfter, Scenario, Stall, Status, Step,
 };
 
-use crate::support::{Folder, LONG, adds_up, spans};
+use crate::scratch::Folder;
+use crate::support::{LONG, adds_up, spans};
 
 /// What people were told, by kind.
 type Told = Arc<Mutex<HashMap<NoticeKind, Vec<String>>>>;
@@ -104,6 +105,7 @@ fn f01_nobody_is_ever_there_and_the_disk_holds_what_it_may() {
     let ledger = adds_up(&loom);
     assert_eq!((ledger.accepted, ledger.delivered), (10_000, 0));
     assert!(ledger.dropped > 0, "more than the disk may hold was recorded: {ledger:?}");
+    assert_eq!(ledger.dropped, ledger.reasons.get(Reason::SpoolFull), "{ledger:?}");
     assert!(receipt.pending > 0, "the disk has a part: {ledger:?}");
     assert_eq!(told.lock().unwrap().get(&NoticeKind::Waiting).map(Vec::len), Some(1), "{told:?}");
     drop(loom);

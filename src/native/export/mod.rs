@@ -14,6 +14,10 @@ mod gzip;
 mod http;
 mod memory;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod otlp_options;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
+mod proxy;
+#[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod tls;
 
 use std::collections::HashSet;
