@@ -22,7 +22,6 @@ use super::{
 /// assert_eq!(options.limit, 2000);
 /// ```
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct BookOptions {
     /// Changes of what leaves; for each instrument the first that selects it counts.
     pub views: Vec<View>,
