@@ -214,7 +214,7 @@ impl Destination {
     }
 
     /// When the next request is to go out; `None` where none is as things are.
-    fn due(&self) -> Option<u64> {
+    pub(crate) fn due(&self) -> Option<u64> {
         let most = if self.health.is_unwell() { 1 } else { self.options.in_flight };
         if self.flying.len() >= most {
             return None;
@@ -314,6 +314,18 @@ impl Destination {
     #[must_use]
     pub const fn ledger(&self) -> Ledger {
         self.ledger
+    }
+
+    /// Failures in a row, each of which began a longer pause; 0 after a request that was taken.
+    #[must_use]
+    pub const fn failures(&self) -> u32 {
+        self.health.failures()
+    }
+
+    /// True while requests go out one at a time and slowly, because the last ones failed.
+    #[must_use]
+    pub const fn is_unwell(&self) -> bool {
+        self.health.is_unwell()
     }
 
     /// How much was done.

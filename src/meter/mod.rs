@@ -16,6 +16,8 @@
 //! between the buckets of its histograms are lists, given or computed, that [`buckets`] has and checks.
 
 mod book;
+#[cfg(test)]
+mod book_tests;
 pub mod buckets;
 mod cell;
 mod example;
@@ -26,6 +28,7 @@ mod instrument;
 mod labels;
 pub mod name;
 mod number;
+pub mod prometheus;
 mod reader;
 mod reading;
 mod state;

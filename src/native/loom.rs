@@ -11,7 +11,7 @@ use super::entropy::IdSource;
 use super::export::Exporter;
 use super::ledger::{Ledger, Receipt};
 use super::meter::Meter;
-use super::node::{Ids, NodeBuilder, Parent, usable};
+use super::node::{Ids, NodeBuilder, Parent, ParentIds, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
 use super::stderr::Stderr;
@@ -19,10 +19,11 @@ use super::store::{SpoolConfig, Store};
 use super::suppress::is_suppressed;
 use super::workflow::WorkflowBuilder;
 use crate::config::ExemplarFilter;
-use crate::context::{Context, Propagators, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
+use crate::context::{Context, Propagators, ReadHeaders, SpanContext, TraceFlags, WriteHeaders};
 use crate::deliver::{Notice, Options};
+use crate::health::Exporters;
 use crate::host::{Clock, Entropy};
-use crate::id::TraceId;
+use crate::id::{SpanId, TraceId};
 use crate::meter::{Aggregation, BookOptions, View};
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
@@ -79,6 +80,7 @@ impl Loom {
     }
 
     /// A run of a workflow.
+    #[inline]
     pub fn workflow<'a>(&'a self, name: &'a str) -> WorkflowBuilder<'a> {
         WorkflowBuilder::new(self, name)
     }
@@ -100,33 +102,32 @@ impl Loom {
     /// assert_eq!(trace(&call), trace(&below));
     /// ```
     pub fn span<'a>(&'a self, name: &'a str, parent: Option<&'a SpanContext>) -> NodeBuilder<'a> {
-        static NO_STATE: TraceState = TraceState::EMPTY;
         let core = self.core();
         let parent = usable(parent);
-        let mut above = Parent {
-            core: None,
-            ids: parent.map_or_else(Ids::default, Ids::of),
-            trace_state: parent.map_or(&NO_STATE, |span| &span.trace_state),
-            is_remote: parent.is_some_and(|span| span.is_remote),
-            kin: None,
-            passed: None,
-        };
+        let mut ids = parent.map_or_else(Ids::default, Ids::of);
+        let mut records = false;
         if !core.disabled && !is_suppressed() {
             let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
-            let sampled = core.samples(parent, trace_id);
+            records = core.samples(parent, trace_id);
             let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
-            above.ids.trace_id = trace_id;
-            above.ids.flags = TraceFlags::NONE.with_sampled(sampled).with_random(random).into();
-            if sampled {
-                above.core = Some(core);
-            } else {
+            ids.trace_id = trace_id;
+            ids.flags = TraceFlags::NONE.with_sampled(records).with_random(random).into();
+            if !records {
                 core.count_sampled_out();
                 if parent.is_none() {
                     // Other programs are to hear of the decision, and a context needs both ids.
-                    above.ids.span_id = core.ids.span_id();
+                    ids.span_id = core.ids.span_id();
                 }
             }
         }
+        let above = Parent {
+            core: records.then_some(core),
+            ids: ParentIds::Made(ids),
+            is_remote: parent.is_some_and(|span| span.is_remote),
+            workflow: SpanId::NONE,
+            heritage: None,
+            trace_state: parent.map(|span| &span.trace_state),
+        };
         NodeBuilder::new(above, name, SpanRole::Span)
     }
 
@@ -178,6 +179,19 @@ impl Loom {
     #[must_use]
     pub fn spool_status(&self) -> Option<SpoolStatus> {
         self.core().spool_status()
+    }
+
+    /// How the exporters are doing: queues, failures in a row, ledgers, the spool.
+    ///
+    /// ```
+    /// use spanloom::health::Condition;
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let loom = Loom::builder().exporter(MemoryExporter::new()).build();
+    /// assert_eq!(loom.exporters().destinations[0].condition, Condition::Ok);
+    /// ```
+    #[must_use]
+    pub fn exporters(&self) -> Exporters {
+        self.core().exporters()
     }
 
     /// What became of all spans so far.

@@ -1,12 +1,16 @@
 //! Instruments with labels that are said with each measurement: the handle for them is looked up, without a lock.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use super::Shared;
 use super::handles::Handle;
-use super::table::{Hash, Table, same};
+use super::table::{SHORT, Table, Words, hash_of, words};
 use crate::meter::{Family, Labels};
 use crate::value::ValueRef;
+
+/// So many names and values are looked up as they come.
+const ROOM: usize = 32;
 
 /// An instrument whose labels have fixed names.
 ///
@@ -21,7 +25,7 @@ use crate::value::ValueRef;
 /// ```
 pub struct Labelled<H: Handle, const L: usize> {
     names: [Box<str>; L],
-    handles: Handles<H>,
+    handles: Handles<H, [Words; L]>,
 }
 
 impl<H: Handle, const L: usize> Labelled<H, L> {
@@ -32,23 +36,24 @@ impl<H: Handle, const L: usize> Labelled<H, L> {
     /// The handle for these values of the labels, in the order of their names.
     #[inline]
     pub fn with(&self, values: [&str; L]) -> &H {
-        let hash = values.iter().fold(Hash::START, |hash, value| hash.and(value.as_bytes())).finish();
-        let is = |mut key: &[u8]| {
-            values.iter().all(|value| take_same(&mut key, value.as_bytes())) && key.is_empty()
+        let all = values.map(|value| words(value.as_bytes()));
+        let hash = hash_of(&all);
+        let is = |key: &Key<[Words; L]>| {
+            key.words == all
+                && (key.long.is_empty() || key.has_long(values.iter().map(|value| value.as_bytes())))
         };
         match self.handles.known.find(hash, is) {
             Some(handle) => handle,
-            None => self.make(hash, values),
+            None => self.make(hash, all, values),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn make(&self, hash: u64, values: [&str; L]) -> &H {
-        let mut key = Vec::new();
-        values.iter().for_each(|value| put(&mut key, value.as_bytes()));
+    fn make(&self, hash: u64, all: [Words; L], values: [&str; L]) -> &H {
+        let key = Key::new(all, values.iter().map(|value| value.as_bytes()));
         let pairs = self.names.iter().zip(values).map(|(name, value)| (&**name, value.into()));
-        self.handles.make(hash, &key, &Labels::new(pairs))
+        self.handles.make(hash, key, &Labels::new(pairs))
     }
 }
 
@@ -62,7 +67,7 @@ impl<H: Handle, const L: usize> Labelled<H, L> {
 /// assert_eq!(requests.with(&[("code", 200.into()), ("route", "/ask".into())]).total(), 1);
 /// ```
 pub struct AnyLabels<H: Handle> {
-    handles: Handles<H>,
+    handles: Handles<H, Box<[Words]>>,
 }
 
 impl<H: Handle> AnyLabels<H> {
@@ -71,50 +76,86 @@ impl<H: Handle> AnyLabels<H> {
     }
 
     /// The handle for these labels.
-    #[inline]
     pub fn with(&self, labels: &[(&str, ValueRef<'_>)]) -> &H {
-        let mut hash = Hash::START;
-        for (name, value) in labels {
-            hash = with_value(hash.and(name.as_bytes()), value);
+        let mut room = [[0; 3]; ROOM];
+        let Some(all) = room.get_mut(..labels.len() * 2) else { return self.find_in_order(labels) };
+        for (pair, (name, value)) in all.chunks_exact_mut(2).zip(labels) {
+            if let [name_words, value_words] = pair {
+                *name_words = words(name.as_bytes());
+                *value_words = with_parts(value, |kind, bytes| {
+                    let [length, first, last] = words(bytes);
+                    [length | kind << 56, first, last]
+                });
+            }
         }
-        let hash = hash.finish();
-        let is = |mut key: &[u8]| {
-            labels
-                .iter()
-                .all(|(name, value)| take_same(&mut key, name.as_bytes()) && take_same_value(&mut key, value))
-                && key.is_empty()
+        let (all, hash) = (&*all, hash_of(all));
+        let is = |key: &Key<Box<[Words]>>| {
+            *key.words == *all && (key.long.is_empty() || key.has_long(texts_of(labels)))
         };
         match self.handles.known.find(hash, is) {
             Some(handle) => handle,
-            None => self.make(hash, labels),
+            None => self.make(hash, all, labels),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn make(&self, hash: u64, labels: &[(&str, ValueRef<'_>)]) -> &H {
-        let mut key = Vec::new();
-        for (name, value) in labels {
-            put(&mut key, name.as_bytes());
-            put_value(&mut key, value);
-        }
-        self.handles.make(hash, &key, &Labels::new(labels.iter().copied()))
+    fn make(&self, hash: u64, all: &[Words], labels: &[(&str, ValueRef<'_>)]) -> &H {
+        let labels_of_series = Labels::new(labels.iter().copied());
+        self.handles.make(hash, Key::new(all.into(), texts_of(labels)), &labels_of_series)
+    }
+
+    /// For more labels than are looked up as they come.
+    #[cold]
+    fn find_in_order(&self, labels: &[(&str, ValueRef<'_>)]) -> &H {
+        self.handles.by_labels(&Labels::new(labels.iter().copied()))
+    }
+}
+
+/// The texts of some labels, one after the other: names, and the bytes of values.
+fn texts_of<'a>(labels: &'a [(&str, ValueRef<'_>)]) -> impl Iterator<Item = Cow<'a, [u8]>> {
+    labels.iter().flat_map(|(name, value)| {
+        let value = with_parts(value, |_, bytes| bytes.to_vec());
+        [Cow::Borrowed(name.as_bytes()), Cow::Owned(value)]
+    })
+}
+
+/// What a handle is known by: the words of its texts, and those of them that are longer than their words.
+#[derive(PartialEq)]
+struct Key<W> {
+    words: W,
+    long: Box<[Box<[u8]>]>,
+}
+
+impl<W> Key<W> {
+    fn new<T: AsRef<[u8]>>(words: W, texts: impl Iterator<Item = T>) -> Self {
+        let long = texts.filter(|text| text.as_ref().len() > SHORT).map(|text| text.as_ref().into());
+        Self { words, long: long.collect() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn has_long<T: AsRef<[u8]>>(&self, texts: impl Iterator<Item = T>) -> bool {
+        let mut known = self.long.iter();
+        let mut texts = texts.filter(|text| text.as_ref().len() > SHORT);
+        texts.all(|text| known.next().is_some_and(|known| **known == *text.as_ref()))
+            && known.next().is_none()
     }
 }
 
 /// The handles that were asked for.
-struct Handles<H: Handle> {
+struct Handles<H: Handle, W> {
     family: Arc<Family<H::Cell>>,
     shared: Arc<Shared>,
     /// By the labels as they were given: in another order they are another entry for the same series.
-    known: Table<H>,
+    known: Table<Key<W>, H>,
     /// By the labels of the series, for when there is no room for another order.
-    by_series: Table<H>,
+    by_series: Table<Box<[u8]>, H>,
     /// For all that goes beyond the limit.
     rest: OnceLock<H>,
 }
 
-impl<H: Handle> Handles<H> {
+impl<H: Handle, W: PartialEq> Handles<H, W> {
     fn new(family: Arc<Family<H::Cell>>, shared: &Arc<Shared>) -> Self {
         let limit = family.limit();
         Self {
@@ -126,40 +167,24 @@ impl<H: Handle> Handles<H> {
         }
     }
 
-    fn make(&self, hash: u64, key: &[u8], labels: &Labels) -> &H {
+    fn make(&self, hash: u64, key: Key<W>, labels: &Labels) -> &H {
         let bind = || H::bind(&self.family, labels, &self.shared);
-        if let Some(handle) = self.known.add(hash, key, bind) {
-            return handle;
-        }
-        let kept = self.family.kept(labels);
-        let hash = Hash::START.and(kept.as_bytes()).finish();
-        let by_series = self.by_series.find(hash, |key| key == kept.as_bytes());
-        let by_series = by_series.or_else(|| self.by_series.add(hash, kept.as_bytes(), bind));
-        by_series.unwrap_or_else(|| self.rest.get_or_init(bind))
+        self.known.add(hash, key, bind).unwrap_or_else(|| self.by_labels(labels))
     }
-}
 
-/// Takes a text off a key, and says whether it is this one.
-#[inline]
-fn take_same(key: &mut &[u8], text: &[u8]) -> bool {
-    let Some((length, rest)) = key.split_first_chunk::<4>() else { return false };
-    let Some((known, rest)) = rest.split_at_checked(u32::from_le_bytes(*length) as usize) else {
-        return false;
-    };
-    *key = rest;
-    same(known, text)
-}
-
-fn put(key: &mut Vec<u8>, text: &[u8]) {
-    // A longer text is cut: nobody finds it again, and it is the same series each time.
-    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-    key.extend_from_slice(&length.to_le_bytes());
-    key.extend_from_slice(text);
+    fn by_labels(&self, labels: &Labels) -> &H {
+        let bind = || H::bind(&self.family, labels, &self.shared);
+        let kept = self.family.kept(labels);
+        let hash = kept.as_bytes().chunks(SHORT).fold(0, |hash, part| hash_of(&[words(part), [hash; 3]]));
+        let known = self.by_series.find(hash, |key| **key == *kept.as_bytes());
+        let known = known.or_else(|| self.by_series.add(hash, kept.as_bytes().into(), bind));
+        known.unwrap_or_else(|| self.rest.get_or_init(bind))
+    }
 }
 
 /// What a value is known by: its kind, and its bytes.
 #[inline]
-fn with_parts<T>(value: &ValueRef<'_>, take: impl FnOnce(u8, &[u8]) -> T) -> T {
+fn with_parts<T>(value: &ValueRef<'_>, take: impl FnOnce(u64, &[u8]) -> T) -> T {
     match value {
         ValueRef::Str(text) => take(0, text.as_bytes()),
         ValueRef::Int(number) => take(1, &number.to_le_bytes()),
@@ -170,29 +195,6 @@ fn with_parts<T>(value: &ValueRef<'_>, take: impl FnOnce(u8, &[u8]) -> T) -> T {
         ValueRef::Bytes(bytes) => take(6, bytes),
         ValueRef::Value(value) => take(7, Labels::new([("", (*value).into())]).as_bytes()),
     }
-}
-
-#[inline]
-fn with_value(hash: Hash, value: &ValueRef<'_>) -> Hash {
-    with_parts(value, |_, bytes| hash.and(bytes))
-}
-
-#[inline]
-fn take_same_value(key: &mut &[u8], value: &ValueRef<'_>) -> bool {
-    with_parts(value, |kind, bytes| match key.split_first() {
-        Some((known, rest)) => {
-            *key = rest;
-            *known == kind && take_same(key, bytes)
-        }
-        None => false,
-    })
-}
-
-fn put_value(key: &mut Vec<u8>, value: &ValueRef<'_>) {
-    with_parts(value, |kind, bytes| {
-        key.push(kind);
-        put(key, bytes);
-    });
 }
 
 impl<H: Handle, const L: usize> std::fmt::Debug for Labelled<H, L> {

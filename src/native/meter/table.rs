@@ -11,9 +11,9 @@ const FIRST: usize = 16;
 /// Tables of growing size: more than fit into the memory of any machine.
 const SIZES: usize = 32;
 
-/// Things by the hash of their keys.
-pub(super) struct Table<T> {
-    tables: [OnceLock<Box<[OnceLock<Arc<Entry<T>>>]>>; SIZES],
+/// Things by their keys.
+pub(super) struct Table<K, T> {
+    tables: [OnceLock<Places<K, T>>; SIZES],
     /// Which of the tables counts.
     newest: AtomicUsize,
     /// How many things there are. Held while one is added.
@@ -21,13 +21,15 @@ pub(super) struct Table<T> {
     most: usize,
 }
 
-struct Entry<T> {
+type Places<K, T> = Box<[OnceLock<Arc<Entry<K, T>>>]>;
+
+struct Entry<K, T> {
     hash: u64,
-    key: Box<[u8]>,
+    key: K,
     thing: T,
 }
 
-impl<T> Table<T> {
+impl<K, T> Table<K, T> {
     /// A table for so many things at most.
     pub(super) fn new(most: usize) -> Self {
         Self {
@@ -40,37 +42,39 @@ impl<T> Table<T> {
 
     /// The thing whose hash is this one and whose key `is` says yes to.
     #[inline]
-    pub(super) fn find(&self, hash: u64, is: impl Fn(&[u8]) -> bool) -> Option<&T> {
+    pub(super) fn find(&self, hash: u64, is: impl Fn(&K) -> bool) -> Option<&T> {
         let places = self.tables.get(self.newest.load(Ordering::Acquire))?.get()?;
-        for place in walk(hash, places.len()) {
-            let entry = places.get(place)?.get()?;
+        let mut place = first_place(hash);
+        // Half of the places are empty: the walk ends.
+        loop {
+            let entry = places.get(place & (places.len() - 1))?.get()?;
             if entry.hash == hash && is(&entry.key) {
                 return Some(&entry.thing);
             }
+            place = place.wrapping_add(1);
         }
-        None
     }
 
     /// Adds a thing, unless there is one with this key meanwhile; `None` where no more may be added.
-    pub(super) fn add(&self, hash: u64, key: &[u8], make: impl FnOnce() -> T) -> Option<&T> {
+    pub(super) fn add(&self, hash: u64, key: K, make: impl FnOnce() -> T) -> Option<&T>
+    where
+        K: PartialEq,
+    {
         let mut len = self.len.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = self.find(hash, |known| known == key) {
+        if let Some(known) = self.find(hash, |known| *known == key) {
             return Some(known);
         }
         if *len >= self.most {
             return None;
         }
-        let newest = self.newest.load(Ordering::Acquire);
-        let size = FIRST << newest;
-        let mut at = newest;
-        if *len * 2 >= size {
+        let mut newest = self.newest.load(Ordering::Acquire);
+        if *len * 2 >= FIRST << newest {
             self.grow(newest)?;
-            at = newest + 1;
+            newest += 1;
         }
-        let entry = Arc::new(Entry { hash, key: key.into(), thing: make() });
-        let places = self.tables.get(at)?.get_or_init(|| empty(FIRST << at));
-        let placed = put(places, entry)?;
-        self.newest.store(at, Ordering::Release);
+        let places = self.tables.get(newest)?.get_or_init(|| empty(FIRST << newest));
+        let placed = put(places, Arc::new(Entry { hash, key, thing: make() }))?;
+        self.newest.store(newest, Ordering::Release);
         *len += 1;
         Some(&placed.thing)
     }
@@ -85,52 +89,47 @@ impl<T> Table<T> {
     }
 }
 
-fn empty<T>(size: usize) -> Box<[OnceLock<T>]> {
+fn empty<K, T>(size: usize) -> Places<K, T> {
     (0..size).map(|_| OnceLock::new()).collect()
 }
 
 /// Puts an entry into the first free place of its walk.
-fn put<T>(places: &[OnceLock<Arc<Entry<T>>>], entry: Arc<Entry<T>>) -> Option<&Arc<Entry<T>>> {
-    let free =
-        walk(entry.hash, places.len()).find(|place| places.get(*place).is_some_and(|at| at.get().is_none()));
-    let place = places.get(free?)?;
+fn put<K, T>(places: &Places<K, T>, entry: Arc<Entry<K, T>>) -> Option<&Arc<Entry<K, T>>> {
+    let first = first_place(entry.hash);
+    let walk = (0..places.len()).map(|step| first.wrapping_add(step) & (places.len() - 1));
+    let place = walk.filter_map(|place| places.get(place)).find(|place| place.get().is_none())?;
     let _ = place.set(entry);
     place.get()
 }
 
-/// The places where a hash may be, one after the other.
 #[inline]
-fn walk(hash: u64, size: usize) -> impl Iterator<Item = usize> {
-    let mask = size - 1;
-    #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
-    let first = hash as usize;
-    (0..size).map(move |step| first.wrapping_add(step) & mask)
+#[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+const fn first_place(hash: u64) -> usize {
+    hash as usize
 }
 
-/// A hash of some texts. Not one that withstands an attacker: a walk is as long as the table at worst, and that has a limit.
-#[derive(Clone, Copy)]
-pub(super) struct Hash(u64);
+/// A text as words: its length, and its ends, which are all of it up to 16 bytes.
+pub(super) type Words = [u64; 3];
 
-impl Hash {
-    pub(super) const START: Self = Self(0x51a2_7c9d_0b4e_68f3);
+/// How long a text may be to be known by its words.
+pub(super) const SHORT: usize = 16;
 
-    /// With this text behind the others.
-    #[inline]
-    pub(super) fn and(self, text: &[u8]) -> Self {
-        let (mut hash, mut rest) = (self.0 ^ text.len() as u64, text);
-        while rest.len() > 16 {
-            let Some((word, behind)) = rest.split_first_chunk::<8>() else { break };
-            hash = mix(hash, u64::from_le_bytes(*word));
-            rest = behind;
-        }
-        let [first, last] = ends(rest);
-        Self(mix(hash ^ first, last))
+/// The words of a text.
+#[inline]
+pub(super) fn words(text: &[u8]) -> Words {
+    let [first, last] = ends(text);
+    [text.len() as u64, first, last]
+}
+
+/// A hash of some texts by their words. Not one that withstands an attacker: a walk is as long as the table at worst, and that
+/// has a limit.
+#[inline]
+pub(super) fn hash_of(all: &[Words]) -> u64 {
+    let mut hash = 0x51a2_7c9d_0b4e_68f3;
+    for [length, first, last] in all {
+        hash = mix(hash ^ first, *last ^ length.rotate_left(56));
     }
-
-    #[inline]
-    pub(super) const fn finish(self) -> u64 {
-        self.0
-    }
+    hash
 }
 
 #[inline]
@@ -142,7 +141,6 @@ fn mix(one: u64, other: u64) -> u64 {
     low ^ high
 }
 
-/// All of a text of up to 16 bytes, in two words that may overlap.
 #[inline]
 fn ends(text: &[u8]) -> [u64; 2] {
     if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
@@ -153,66 +151,59 @@ fn ends(text: &[u8]) -> [u64; 2] {
     }
     match text {
         [] => [0, 0],
-        [first, .., last] => {
-            [u64::from(*first) | u64::from(*text.get(1).unwrap_or(last)) << 8, (*last).into()]
-        }
-        [only] => [(*only).into(), 0],
+        [one] => [(*one).into(), 0],
+        [one, two] => [(*one).into(), (*two).into()],
+        [one, two, .., three] => [u64::from(*one) | u64::from(*two) << 8, (*three).into()],
     }
-}
-
-/// Whether two texts are the same, without a call where they are short.
-#[inline]
-pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && if one.len() <= 16 { ends(one) == ends(other) } else { one == other }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hash(text: &str) -> u64 {
-        Hash::START.and(text.as_bytes()).finish()
+    fn hash(number: u32) -> u64 {
+        hash_of(&[words(number.to_string().as_bytes())])
     }
 
     #[test]
     fn what_was_added_is_found_while_it_grows() {
         let table = Table::new(1000);
         for number in 0..1000 {
-            let text = number.to_string();
-            assert!(table.find(hash(&text), |key| key == text.as_bytes()).is_none());
-            assert_eq!(table.add(hash(&text), text.as_bytes(), || number), Some(&number));
-            assert_eq!(table.add(hash(&text), text.as_bytes(), || panic!("it is there")), Some(&number));
+            assert!(table.find(hash(number), |key| *key == number).is_none());
+            assert_eq!(table.add(hash(number), number, || number), Some(&number));
+            assert_eq!(table.add(hash(number), number, || panic!("it is there")), Some(&number));
         }
-        assert!(table.add(1, b"one too many", || 0).is_none());
+        assert!(table.add(1, 1000, || 0).is_none());
         for number in 0..1000 {
-            let text = number.to_string();
-            assert_eq!(table.find(hash(&text), |key| same(key, text.as_bytes())), Some(&number));
+            assert_eq!(table.find(hash(number), |key| *key == number), Some(&number));
         }
     }
 
     #[test]
     fn equal_hashes_are_told_apart() {
         let table = Table::new(100);
-        for number in 0..100_u8 {
-            assert_eq!(table.add(7, &[number], || number), Some(&number));
+        for number in 0..100 {
+            assert_eq!(table.add(7, number, || number), Some(&number));
         }
-        assert_eq!(table.find(7, |key| key == [42]), Some(&42));
+        assert_eq!(table.find(7, |key| *key == 42), Some(&42));
+        assert_eq!(table.find(7, |key| *key == 100), None);
     }
 
     #[test]
-    fn texts_of_all_lengths_are_compared_whole() {
-        let text: Vec<u8> = (1..=40).collect();
-        for length in 0..=40 {
+    fn short_texts_are_known_by_their_words() {
+        let text: Vec<u8> = (1..=16).collect();
+        for length in 0..=SHORT {
             let one = &text[..length];
-            assert!(same(one, &one.to_vec()));
             for changed in 0..length {
                 let mut other = one.to_vec();
                 other[changed] ^= 0x55;
-                assert!(!same(one, &other), "{length} {changed}");
-                assert_ne!(Hash::START.and(one).finish(), Hash::START.and(&other).finish());
+                assert_ne!(words(one), words(&other), "{length} {changed}");
+                assert_ne!(hash_of(&[words(one)]), hash_of(&[words(&other)]));
             }
         }
-        assert!(!same(b"", b"\0") && !same(b"a", b"a\0"));
+        assert_ne!(words(b""), words(b"\0"));
+        assert_ne!(words(b"a"), words(b"a\0"));
+        assert_ne!(hash_of(&[words(b"a"), words(b"b")]), hash_of(&[words(b"b"), words(b"a")]));
     }
 
     #[test]
@@ -221,10 +212,9 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    for number in 0..500_u32 {
-                        let text = number.to_string();
-                        let known = table.find(hash(&text), |key| key == text.as_bytes());
-                        let known = known.or_else(|| table.add(hash(&text), text.as_bytes(), || number));
+                    for number in 0..500 {
+                        let known = table.find(hash(number), |key| *key == number);
+                        let known = known.or_else(|| table.add(hash(number), number, || number));
                         assert_eq!(known, Some(&number));
                     }
                 });
