@@ -371,3 +371,32 @@ fn f18_without_a_twin_nothing_is_lost_in_silence() {
     spans(&loom, 1);
     assert_eq!(loom.flush(LONG).delivered, 1);
 }
+
+#[test]
+fn f18_health_goes_on_in_a_child_that_asks_for_it() {
+    let _alone = alone();
+    let health =
+        spanloom::Health::builder().require(["generate"]).canary(Duration::from_millis(1), LONG).build();
+    let generate = health.endpoint("generate");
+    generate.check(|| Ok::<(), String>(()));
+    health.serve(("127.0.0.1", 0)).unwrap();
+    in_child(|| {
+        // Nothing here waits for what the parent's threads have locked; what they had running is started anew.
+        let embed = health.endpoint("embed");
+        assert!(embed.check(|| Ok::<(), String>(())));
+        assert!(health.check("generate", || Err("gone")));
+        let start = Instant::now();
+        while health.failure("generate").as_deref() != Some("gone") {
+            assert!(start.elapsed() < LONG, "nothing is checked");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let address = health.serve(("127.0.0.1", 0)).unwrap();
+        let mut probe = std::net::TcpStream::connect(address).unwrap();
+        probe.set_read_timeout(Some(LONG)).unwrap();
+        std::io::Write::write_all(&mut probe, b"GET /health HTTP/1.1\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut probe, &mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    });
+    assert!(health.is_ready("generate"));
+}

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::exporter::{Exporting, OtlpExporting, Signal};
+use super::health::Health;
 use super::log_filters::LogFilters;
 use crate::deliver::Options;
 use crate::otlp::convention::Wording;
@@ -72,6 +73,8 @@ pub struct Config {
     pub random_flag: bool,
     /// JSON lines with trace context.
     pub json_logs: JsonLogs,
+    /// What is told of the program's health.
+    pub health: Health,
     /// Metrics.
     pub metrics: Metrics,
     /// Where log records go.
@@ -388,6 +391,7 @@ impl Default for Config {
             live_view: false,
             random_flag: false,
             json_logs: JsonLogs::default(),
+            health: Health::default(),
             metrics: Metrics::default(),
             log_exporters: vec![default_exporter(Signal::Logs)],
             origins: BTreeMap::new(),

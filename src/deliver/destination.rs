@@ -316,6 +316,18 @@ impl Destination {
         self.ledger
     }
 
+    /// Failures in a row, each of which began a longer pause; 0 after a request that was taken.
+    #[must_use]
+    pub const fn failures(&self) -> u32 {
+        self.health.failures()
+    }
+
+    /// True while requests go out one at a time and slowly, because the last ones failed.
+    #[must_use]
+    pub const fn is_unwell(&self) -> bool {
+        self.health.is_unwell()
+    }
+
     /// How much was done.
     #[must_use]
     pub const fn counts(&self) -> Counts {

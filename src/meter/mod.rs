@@ -29,6 +29,7 @@ mod instrument;
 mod labels;
 pub mod name;
 mod number;
+pub mod prometheus;
 mod reader;
 mod reading;
 mod state;

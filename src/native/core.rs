@@ -17,6 +17,7 @@ use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Passed, Pipeline, Tail};
 use super::store::{SpoolConfig, Store};
 use crate::deliver::{Amount, Parcel, Reason};
+use crate::health::Exporters;
 use crate::record::Limits;
 use crate::redact::Redactor;
 use crate::sample::TailSampler;
@@ -371,6 +372,26 @@ impl Core {
         locked(&self.inside().pipeline).store.as_ref()?.status()
     }
 
+    /// How the exporters are doing. Waits for no disk: a probe has no time for that.
+    pub(super) fn exporters(&self) -> Exporters {
+        let inside = self.inside();
+        let ledger = self.ledger();
+        let destinations = inside.outlets.iter().map(|outlet| outlet.health()).collect();
+        let spool = if self.has_store { self.spool_status_soon() } else { None };
+        Exporters { destinations, sampled_out: ledger.sampled_out, ledger: ledger.into(), spool }
+    }
+
+    /// As [`Self::spool_status`]; `None` also where the disk has hung for 20 ms.
+    fn spool_status_soon(&self) -> Option<SpoolStatus> {
+        for _ in 0..20 {
+            if let Some(pipeline) = try_locked(&self.inside().pipeline) {
+                return pipeline.store.as_ref()?.status();
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        None
+    }
+
     fn offer(&self, totals: &mut Totals, parcel: &Parcel, flushes: bool) {
         totals.offered += parcel.spans();
         for outlet in &self.inside().outlets {
@@ -573,6 +594,6 @@ pub(super) fn try_locked<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 }
 
 /// Locks, also after a panic elsewhere: what the locks guard is whole at every moment.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

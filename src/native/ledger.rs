@@ -62,6 +62,21 @@ impl Ledger {
     }
 }
 
+impl From<Ledger> for deliver::Ledger {
+    /// The same numbers without those that only a loom has.
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().build();
+    /// loom.workflow("answer").start().end();
+    /// let ledger: spanloom::deliver::Ledger = loom.ledger().into();
+    /// assert_eq!(ledger.accepted, 1);
+    /// ```
+    fn from(ledger: Ledger) -> Self {
+        let Ledger { accepted, delivered, rejected, reasons, pending, .. } = ledger;
+        Self { accepted, delivered, rejected, dropped: reasons, pending }
+    }
+}
+
 /// What a flush or a shutdown really did.
 ///
 /// ```

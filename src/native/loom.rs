@@ -21,6 +21,7 @@ use super::workflow::WorkflowBuilder;
 use crate::config::ExemplarFilter;
 use crate::context::{Context, Propagators, ReadHeaders, SpanContext, TraceFlags, WriteHeaders};
 use crate::deliver::{Notice, Options};
+use crate::health::Exporters;
 use crate::host::{Clock, Entropy};
 use crate::id::{SpanId, TraceId};
 use crate::meter::{Aggregation, BookOptions, View};
@@ -178,6 +179,19 @@ impl Loom {
     #[must_use]
     pub fn spool_status(&self) -> Option<SpoolStatus> {
         self.core().spool_status()
+    }
+
+    /// How the exporters are doing: queues, failures in a row, ledgers, the spool.
+    ///
+    /// ```
+    /// use spanloom::health::Condition;
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let loom = Loom::builder().exporter(MemoryExporter::new()).build();
+    /// assert_eq!(loom.exporters().destinations[0].condition, Condition::Ok);
+    /// ```
+    #[must_use]
+    pub fn exporters(&self) -> Exporters {
+        self.core().exporters()
     }
 
     /// What became of all spans so far.

@@ -29,6 +29,7 @@ mod filter_files;
 mod folder_store;
 mod fork;
 mod from_config;
+mod health;
 mod here;
 mod ledger;
 mod loom;
@@ -53,6 +54,9 @@ pub use export::{ExporterError, Pem};
 pub use export::{OtlpGrpc, OtlpGrpcBuilder};
 pub use folder_store::FolderStore;
 pub use from_config::SetupError;
+#[cfg(feature = "tower")]
+pub use health::HealthService;
+pub use health::{Activity, Endpoint, Health, HealthBuilder, ServeError};
 pub use ledger::{Ledger, Receipt};
 pub use loom::{Loom, LoomBuilder};
 pub use node::{Node, NodeBuilder, Span};

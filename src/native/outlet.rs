@@ -26,6 +26,7 @@ use super::suppress::suppress;
 use crate::deliver::{
     Amount, Answer, Destination, Ledger, Mark, Next, Notice, Options, Parcel, Reason, Shipment,
 };
+use crate::health::ExporterHealth;
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
 
@@ -181,6 +182,11 @@ impl Outlet {
     /// As [`Self::ledger`], where nobody is busy here.
     pub(super) fn try_ledger(&self) -> Option<Ledger> {
         try_locked(&self.state).map(|state| state.destination.ledger())
+    }
+
+    /// How it is doing.
+    pub(super) fn health(&self) -> ExporterHealth {
+        ExporterHealth::of(&self.name, &locked(&self.state).destination)
     }
 
     /// For how much more there is room.

@@ -43,8 +43,15 @@ fn every_key_is_read_from_a_file() {
 
         assert_eq!(read_yaml(&format!("{yaml}\n"), &[]).0, Config::default(), "{key} without a value");
         // Wrong values are errors in a file, if there are any.
-        if !["tracer.name", "service.name", "spool.path", "json_logs.filter", "json_logs.filter_file"]
-            .contains(&key)
+        if ![
+            "tracer.name",
+            "service.name",
+            "spool.path",
+            "json_logs.filter",
+            "json_logs.filter_file",
+            "health.endpoints",
+        ]
+        .contains(&key)
         {
             let error = refused_yaml(&format!("{yaml}\"wr ong\"\n"));
             assert!(error.starts_with(&format!("spanloom.{key} (line {at}): \"wr ong\" cannot")), "{error}");
@@ -92,6 +99,25 @@ spanloom:
       - endpoint: http://logs/in
 unrelated: &x [1, *x ]
 "#;
+
+#[test]
+fn health_in_a_file() {
+    let health = |below: &str| read_yaml(&format!("spanloom:\n  health:\n{below}"), &[]);
+    let (config, warnings) = health(
+        "    port: 8081\n    exporters: decide\n    endpoints:\n      - generate\n      - embed\n    canary: {wait: 2s}\n",
+    );
+    assert_eq!(warnings, [] as [String; 0]);
+    let Health { port, exporters, endpoints, canary, .. } = config.health;
+    assert_eq!((port, exporters), (Some(8081), ExportersInHealth::Decide));
+    assert_eq!(endpoints, ["generate", "embed"]);
+    assert_eq!(canary.wait, core::time::Duration::from_secs(2));
+    assert_eq!(health("    endpoints: []\n").0.health.endpoints, [] as [String; 0]);
+    assert_eq!(health("    endpoints: generate\n").0.health.endpoints, ["generate"]);
+    let error = refused_yaml("spanloom:\n  health:\n    endpoints:\n      - {a: b}\n");
+    assert!(error.starts_with("spanloom.health.endpoints[0].a (line 4): "), "{error}");
+    let error = refused_yaml("spanloom:\n  health: { prot: 1 }\n");
+    assert!(error.contains("did you mean spanloom.health.port?"), "{error}");
+}
 
 #[test]
 fn a_whole_file() {
