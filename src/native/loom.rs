@@ -10,7 +10,7 @@ use super::core::{Core, Recipe};
 use super::entropy::IdSource;
 use super::export::Exporter;
 use super::ledger::{Ledger, Receipt};
-use super::meter::Meter;
+use super::meter::{Meter, call_site};
 use super::node::{Ids, NodeBuilder, Parent, ParentIds, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
@@ -24,7 +24,7 @@ use crate::deliver::{Notice, Options};
 use crate::health::Exporters;
 use crate::host::{Clock, Entropy};
 use crate::id::{SpanId, TraceId};
-use crate::meter::{Aggregation, BookOptions, View};
+use crate::meter::{Aggregation, BookOptions, Feed, View};
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
 use crate::record::{Limits, SpanRole};
@@ -266,6 +266,7 @@ pub struct LoomBuilder {
     spool: Option<SpoolConfig>,
     metrics: BookOptions,
     exemplars: ExemplarFilter,
+    workflow_metrics: Option<bool>,
 }
 
 impl LoomBuilder {
@@ -504,6 +505,24 @@ impl LoomBuilder {
         self
     }
 
+    /// Measures every workflow and node that ends: runs, errors, durations, first frames and tokens; and what becomes of spans at
+    /// the destinations. It costs the threads that record nothing. `docs/metrics.md` in the repository lists the metrics.
+    ///
+    /// What head sampling leaves out is not seen, what a tail sampler leaves out is. Workflows that an earlier process left in
+    /// the spool are not counted again.
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().workflow_metrics(true).build();
+    /// loom.workflow("answer").start().end();
+    /// loom.flush(std::time::Duration::from_secs(5));
+    /// assert!(format!("{:?}", loom.meter().book()).contains("spanloom.workflow.runs"));
+    /// ```
+    #[must_use]
+    pub const fn workflow_metrics(mut self, on: bool) -> Self {
+        self.workflow_metrics = Some(on);
+        self
+    }
+
     /// Makes the loom.
     #[must_use]
     pub fn build(self) -> Loom {
@@ -521,6 +540,7 @@ impl LoomBuilder {
                 None => attributes.push((key, value)),
             }
         }
+        let site = call_site(&attributes);
         let sender = Arc::new(Sender {
             resource: Resource::new(attributes),
             scope: Scope::new(self.scope_name.as_deref().unwrap_or("spanloom"), env!("CARGO_PKG_VERSION")),
@@ -547,7 +567,13 @@ impl LoomBuilder {
         let store = spool.as_ref().map(Store::open);
         let redactor = self.redactor.map(Arc::new);
         let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool, sender, listener };
-        let meter = Meter::new(self.metrics, self.time.clone(), self.exemplars);
+        let meter = Meter::new(self.metrics, self.time.clone(), self.exemplars).labelling_calls(site);
+        let measures = self.workflow_metrics.unwrap_or(false) && !self.disabled;
+        let feed = measures.then(|| {
+            let feed = Feed::new(meter.book(), self.wording)
+                .exemplars(!matches!(self.exemplars, ExemplarFilter::AlwaysOff));
+            redactor.clone().into_iter().fold(feed, Feed::redact)
+        });
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,
@@ -556,12 +582,15 @@ impl LoomBuilder {
             live_view: self.live_view,
             random_flag: self.random_flag,
             disabled: self.disabled,
-            pipeline: Pipeline { tail: self.tail.map(Tail::new), redactor, store },
+            pipeline: Pipeline { feed, tail: self.tail.map(Tail::new), redactor, store },
             outlets,
             recipe,
         });
         let core = Arc::new(core);
         core.start_collector();
+        if measures {
+            meter.observe_core(&core);
+        }
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
         let propagators = self.propagators;
         Loom { handle: Arc::new(Handle { core, meter, shutdown_timeout, propagators }) }

@@ -6,8 +6,8 @@
 //!                          └──▶ roll-up ──settle──▶ tokens, each once
 //! ```
 //!
-//! A host hands over its records as they come, and settles when it has handed over all that ended up to some moment: tokens that a
-//! node reports may contain those of nodes below it, and which do is known then. Of each sort of span, by kind, model and error,
+//! A host hands over its records as they come, and then settles: tokens that a node reports may contain those of nodes below it,
+//! whose records must not be missing then. Of each sort of span, by kind, model and error,
 //! the series are looked up once.
 //!
 //! What counts is a record of an end. One that comes twice, or again with a higher revision, counts each time; starts and
@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use self::facts::Facts;
 use self::instruments::Instruments;
-use self::roll_up::{Ended, RollUp};
+use self::roll_up::{Adds, Ended, RollUp};
 use self::series::{Origin, Places};
 use super::{Book, Slot};
 use crate::otlp::convention::Wording;
@@ -148,14 +148,17 @@ impl Feed {
         }
     }
 
-    /// All that ended up to some moment was handed over: counts the tokens.
+    /// Nothing is missing that ended before what was taken, or it will not come any more: counts all tokens.
     pub fn settle(&mut self, hand: Hand) {
         let Self { instruments, places, roll_up, .. } = self;
-        roll_up.settle(|adds| {
-            if let Some(places) = places.get_mut(adds.place) {
-                places.count_tokens(instruments, adds.usage, hand);
-            }
-        });
+        roll_up.settle(|adds| count_tokens(places, instruments, adds, hand));
+    }
+
+    /// Every thread was asked for its records, one after the other: counts tokens as far as nothing can be missing. What is
+    /// taken in a round is counted at the end of the next one at the latest.
+    pub fn end_round(&mut self, hand: Hand) {
+        let Self { instruments, places, roll_up, .. } = self;
+        roll_up.end_round(|adds| count_tokens(places, instruments, adds, hand));
     }
 
     /// Where spans like this one are counted.
@@ -173,6 +176,12 @@ impl Feed {
         self.places.push(Places::new(&self.instruments, facts, self.redactor.as_deref(), hand));
         self.sorts.insert(self.key.as_slice().into(), place);
         place
+    }
+}
+
+fn count_tokens(places: &mut [Places], instruments: &Instruments, adds: Adds, hand: Hand) {
+    if let Some(places) = places.get_mut(adds.place) {
+        places.count_tokens(instruments, adds.usage, hand);
     }
 }
 

@@ -8,8 +8,11 @@
 //! ```
 //!
 //! The rule is that of [the loom](crate::loom): a node that reports at least what is below it contains it. What was reported
-//! below a node is remembered until that ends. Records of several threads come out of order; but of two spans that ended one after
-//! the other the later one is never in an earlier collection. So a collection is put into the order of the ends, and then counted.
+//! below a node is remembered until that ends.
+//!
+//! Records of several threads come out of order: a parent's, from one thread, before that of a child that ended before it, in a thread
+//! that had been looked at a moment earlier. The next round brings that one at the latest. So what comes in a round waits for
+//! the end of the next one, and is then counted in the order of the ends: all that ended no later than the last of the round before.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -53,6 +56,10 @@ pub(super) struct RollUp {
     pending: Vec<Ended>,
     /// Some of `pending` report tokens.
     has_usage: bool,
+    /// The last end of this round and those before.
+    last: u64,
+    /// The last end of the rounds before this one.
+    last_before: u64,
     below: BTreeMap<Key, Usage>,
     below_before: BTreeMap<Key, Usage>,
 }
@@ -60,6 +67,7 @@ pub(super) struct RollUp {
 impl RollUp {
     pub(super) fn take(&mut self, ended: Ended) {
         self.has_usage |= !ended.usage.is_empty();
+        self.last = self.last.max(ended.end);
         self.pending.push(ended);
     }
 
@@ -68,22 +76,36 @@ impl RollUp {
         self.pending.len() >= MOST
     }
 
-    /// Tells what the spans add that were taken since the last time.
-    pub(super) fn settle(&mut self, mut tell: impl FnMut(Adds)) {
-        let mut pending = std::mem::take(&mut self.pending);
-        if self.has_usage || !self.below.is_empty() || !self.below_before.is_empty() {
-            // Stable: of equal times the one that came first is the child.
-            pending.sort_by_key(|ended| (ended.end, Reverse(ended.start)));
-            for ended in &pending {
-                let adds = self.pass(ended);
-                if let Some(place) = ended.place
-                    && !adds.is_empty()
-                {
-                    tell(Adds { place, usage: adds });
-                }
+    /// A round is over: tells what the spans add that ended no later than the last of the round before.
+    pub(super) fn end_round(&mut self, tell: impl FnMut(Adds)) {
+        self.tell(self.last_before, tell);
+        self.last_before = self.last;
+    }
+
+    /// Nothing that is missing will come: tells what all spans add that wait.
+    pub(super) fn settle(&mut self, tell: impl FnMut(Adds)) {
+        self.tell(u64::MAX, tell);
+    }
+
+    fn tell(&mut self, until: u64, mut tell: impl FnMut(Adds)) {
+        let has_below = !self.below.is_empty() || !self.below_before.is_empty();
+        if !self.has_usage && !has_below {
+            self.pending.retain(|ended| ended.end > until);
+            return;
+        }
+        // Stable: of equal times the one that came first is the child.
+        self.pending.sort_by_key(|ended| (ended.end, Reverse(ended.start)));
+        let due = self.pending.partition_point(|ended| ended.end <= until);
+        let later = self.pending.split_off(due);
+        for ended in std::mem::replace(&mut self.pending, later) {
+            let adds = self.pass(&ended);
+            if let Some(place) = ended.place
+                && !adds.is_empty()
+            {
+                tell(Adds { place, usage: adds });
             }
         }
-        self.has_usage = false;
+        self.has_usage = self.pending.iter().any(|ended| !ended.usage.is_empty());
     }
 
     fn pass(&mut self, ended: &Ended) -> Usage {
@@ -181,6 +203,20 @@ mod tests {
         // A workflow within a workflow is one of its own.
         let inner = Ended { parent: SpanId::from_u64(1), ..root(2, 30, 0) };
         assert_eq!(adds(&[&[model, step, inner, root(1, 40, 0)]]), [(4, 5), (2, 5)]);
+    }
+
+    #[test]
+    fn a_parent_waits_for_a_child_that_comes_in_the_next_round() {
+        let (child, parent, next) = (ended(2, 1, 10, 5), root(1, 20, 5), ended(3, 4, 30, 1));
+        let mut roll_up = RollUp::default();
+        let mut told = Vec::new();
+        for round in [[parent, next], [child, next], [next, next]] {
+            round.iter().for_each(|ended| roll_up.take(*ended));
+            roll_up.end_round(|adds| told.push(adds.place));
+            told.push(0);
+        }
+        assert_eq!(told, [0, 2, 1, 3, 3, 0, 3, 3, 0]);
+        assert!(roll_up.pending.is_empty());
     }
 
     #[test]
