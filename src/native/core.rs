@@ -390,7 +390,7 @@ impl Core {
     }
 
     /// As [`Self::spool_status`]; `None` also where the disk has hung for 20 ms.
-    fn spool_status_soon(&self) -> Option<SpoolStatus> {
+    pub(super) fn spool_status_soon(&self) -> Option<SpoolStatus> {
         for _ in 0..20 {
             if let Some(pipeline) = try_locked(&self.inside().pipeline) {
                 return pipeline.store.as_ref()?.status();
@@ -398,11 +398,6 @@ impl Core {
             thread::sleep(Duration::from_millis(1));
         }
         None
-    }
-
-    /// As [`Self::spool_status`], where nobody is busy with it.
-    pub(super) fn try_spool_status(&self) -> Option<SpoolStatus> {
-        try_locked(&self.inside().pipeline)?.store.as_ref()?.status()
     }
 
     /// What was lost before it was offered to any destination.

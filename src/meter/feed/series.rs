@@ -181,21 +181,11 @@ impl Places {
                 let halves = [(&latest.input, usage.prompt), (&latest.output, usage.completion)];
                 for (place, (family, number)) in self.gen_ai_tokens.iter_mut().zip(halves) {
                     if number > 0 {
-                        record(
-                            place.get(family, hand, || self.gen_ai.clone()),
-                            as_f64(number),
-                            None,
-                            hand,
-                        );
+                        record(place.get(family, hand, || self.gen_ai.clone()), as_f64(number), None, hand);
                     }
                 }
-                let counts = [
-                    usage.prompt,
-                    usage.completion,
-                    usage.cache_read,
-                    usage.cache_write,
-                    usage.reasoning,
-                ];
+                let counts =
+                    [usage.prompt, usage.completion, usage.cache_read, usage.cache_write, usage.reasoning];
                 let places = self.gen_ai_usage.iter_mut().zip(&latest.usage).zip(counts).enumerate();
                 for (index, ((place, family), number)) in places {
                     // A call that failed is told with none, but not what these were of.

@@ -1,8 +1,8 @@
 //! What becomes of spans, as metrics: the ledger of a loom, asked at each collection.
 //!
 //! A collection runs in a thread of its own choice and asks for the ledger once. The meter knows the loom weakly: a loom that
-//! is gone says nothing any more. The state of the spool is taken where nobody is busy with it, else it is as it was the last time,
-//! so that no collection waits for a disk.
+//! is gone says nothing any more. Where the disk hangs, the state of the spool is told as it was the last time, so that no
+//! collection waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -104,11 +104,7 @@ impl Instruments {
             ),
             misuse: grows(name::RECORDER_MISUSE, "{call}", "Calls that made no sense."),
             spool_bytes: varies(name::SPOOL_BYTES, "By", "Bytes of the spool's own files."),
-            spool_waiting: varies(
-                name::SPOOL_WAITING,
-                "By",
-                "Bytes that wait to be written into the spool.",
-            ),
+            spool_waiting: varies(name::SPOOL_WAITING, "By", "Bytes that wait to be written into the spool."),
             spool_unsettled: varies(
                 name::SPOOL_UNSETTLED,
                 "{record}",
@@ -141,7 +137,7 @@ impl Instruments {
             return;
         }
         let mut last = locked(spool);
-        if let Some(now) = core.try_spool_status() {
+        if let Some(now) = core.spool_status_soon() {
             *last = Some(now);
         }
         let Some(status) = &*last else { return };
