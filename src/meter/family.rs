@@ -67,7 +67,8 @@ impl<C> Series<C> {
     }
 
     pub(super) fn was_said(&self, collection: u64) -> bool {
-        self.said.load(Ordering::Relaxed) == collection
+        // Another collection may have begun meanwhile.
+        self.said.load(Ordering::Relaxed) >= collection
     }
 }
 

@@ -261,6 +261,13 @@ impl Core {
         }
     }
 
+    /// As [`Self::collect`], and all that had ended before is counted.
+    pub(super) fn count(&self) {
+        if let Some(mut collecting) = self.enter() {
+            collecting.take_and_count();
+        }
+    }
+
     /// The way to the destinations; `None` where this thread is on it already, because a hook or a clock records.
     fn enter(&self) -> Option<Collecting<'_>> {
         let thread = this_thread();
@@ -300,13 +307,7 @@ impl Core {
         let before = self.ledger();
         if let Some(mut collecting) = self.enter() {
             collecting.flushes = true;
-            collecting.take_from_all();
-            collecting.end_round(false);
-            if collecting.pipeline.feed.is_some() {
-                // What was taken is counted when another round has brought nothing that belongs before it.
-                collecting.take_from_all();
-                collecting.end_round(false);
-            }
+            collecting.take_and_count();
             collecting.decide(false);
             if let Some(store) = &mut collecting.pipeline.store {
                 store.sync();
@@ -494,6 +495,17 @@ impl Collecting<'_> {
             if ended {
                 locked(&self.inside.changing.threads).retain(|known| !Arc::ptr_eq(known, buffer));
             }
+        }
+    }
+
+    /// Takes from all, and has all of that counted.
+    fn take_and_count(&mut self) {
+        self.take_from_all();
+        self.end_round(false);
+        if self.pipeline.feed.is_some() {
+            // What was taken is counted when another round has brought nothing that belongs before it.
+            self.take_from_all();
+            self.end_round(false);
         }
     }
 

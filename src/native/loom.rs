@@ -2,15 +2,15 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Parts;
 use super::clock::{TimeSource, steady_now};
 use super::core::{Core, Recipe};
 use super::entropy::IdSource;
-use super::export::Exporter;
-use super::ledger::{Ledger, Receipt};
-use super::meter::{Meter, call_site};
+use super::export::{Exporter, MetricExporter};
+use super::ledger::{Ledger, Points, Receipt};
+use super::meter::{Meter, MetricOptions, Periodic, Watched, call_site};
 use super::node::{Ids, NodeBuilder, Parent, ParentIds, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
@@ -52,16 +52,48 @@ pub struct Loom {
 struct Handle {
     core: Arc<Core>,
     meter: Meter,
+    periodics: Vec<Periodic>,
     shutdown_timeout: Duration,
     propagators: Propagators,
+}
+
+impl Handle {
+    fn flush(&self, deadline: Instant) -> Receipt {
+        self.with_metrics(deadline, false, || self.core.flush(deadline))
+    }
+
+    fn shut_down(&self, deadline: Instant) -> Receipt {
+        self.with_metrics(deadline, true, || self.core.shut_down(deadline))
+    }
+
+    /// Has metrics sent beside the spans.
+    fn with_metrics(&self, deadline: Instant, closes: bool, send_spans: impl FnOnce() -> Receipt) -> Receipt {
+        if self.periodics.is_empty() {
+            return send_spans();
+        }
+        let before = self.metric_ledgers();
+        // What has ended is counted before metrics are collected.
+        self.core.count();
+        let asked: Vec<_> = self.periodics.iter().map(|periodic| periodic.ask(deadline, closes)).collect();
+        let receipt = send_spans();
+        for (periodic, asked) in self.periodics.iter().zip(asked) {
+            periodic.wait(asked, deadline);
+        }
+        Receipt { points: Points::between(&before, &self.metric_ledgers()), ..receipt }
+    }
+
+    fn metric_ledgers(&self) -> Vec<(String, crate::deliver::Ledger)> {
+        self.periodics.iter().map(|periodic| (periodic.name().to_owned(), periodic.ledger())).collect()
+    }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         // A forked process that has recorded nothing has nothing to wait for.
         if self.core.runs_here() {
-            let _ = self.core.shut_down(steady_now() + self.shutdown_timeout);
+            let _ = self.shut_down(steady_now() + self.shutdown_timeout);
             self.core.join_collector();
+            self.periodics.iter().for_each(Periodic::join);
         }
         super::here::forget(&self.core);
     }
@@ -77,6 +109,11 @@ impl Loom {
     #[inline]
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.handle.core
+    }
+
+    /// Its destinations of metrics.
+    pub(super) fn watched_metrics(&self) -> Vec<Watched> {
+        self.handle.periodics.iter().map(Periodic::watched).collect()
     }
 
     /// A run of a workflow.
@@ -159,11 +196,12 @@ impl Loom {
         self.handle.propagators
     }
 
-    /// Sends everything that has ended, and waits until all destinations have it or the time is over.
+    /// Sends everything that has ended and everything that was measured, and waits until all destinations have it or the time
+    /// is over.
     ///
     /// What is not sent by then is `pending`, and is sent later.
     pub fn flush(&self, timeout: Duration) -> Receipt {
-        self.core().flush(steady_now() + timeout)
+        self.handle.flush(steady_now() + timeout)
     }
 
     /// As [`Self::flush`], for good: what a tail sampler still holds is decided, nodes that never ended are given out as
@@ -172,7 +210,7 @@ impl Loom {
     /// The last loom that goes does this by itself, within the builder's
     /// [`shutdown_timeout`](LoomBuilder::shutdown_timeout).
     pub fn shutdown(&self, timeout: Duration) -> Receipt {
-        self.core().shut_down(steady_now() + timeout)
+        self.handle.shut_down(steady_now() + timeout)
     }
 
     /// How the spool is; `None` without one, or after its end.
@@ -197,7 +235,7 @@ impl Loom {
     /// What became of all spans so far.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.core().ledger()
+        Ledger { metrics: self.handle.metric_ledgers(), ..self.core().ledger() }
     }
 }
 
@@ -265,6 +303,8 @@ pub struct LoomBuilder {
     shutdown_timeout: Option<Duration>,
     spool: Option<SpoolConfig>,
     metrics: BookOptions,
+    metric_exporters: Vec<(Box<dyn MetricExporter>, Option<MetricOptions>)>,
+    metric_options: MetricOptions,
     exemplars: ExemplarFilter,
     workflow_metrics: Option<bool>,
 }
@@ -308,7 +348,7 @@ impl LoomBuilder {
     /// How large batches are, how long they wait, how often they are tried, how much may wait.
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     /// use spanloom::deliver::Options;
     /// let options = Options { linger: Duration::from_secs(1), ..Options::default() };
     /// let loom = spanloom::Loom::builder().delivery(options).build();
@@ -417,7 +457,7 @@ impl LoomBuilder {
     /// know nothing of that show both, so it is off by default. Switches [`Self::live_view`] on.
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     /// use spanloom::{Loom, MemoryExporter};
     /// let loom = Loom::builder().exporter(MemoryExporter::new()).running_spans(true).build();
     /// let run = loom.workflow("answer").start();
@@ -472,6 +512,40 @@ impl LoomBuilder {
         self
     }
 
+    /// Sends metrics there, by what [`Self::metric_options`] says.
+    ///
+    /// ```
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let memory = MemoryExporter::new();
+    /// let loom = Loom::builder().metric_exporter(memory.clone()).build();
+    /// loom.meter().counter("requests").build().add(1);
+    /// let receipt = loom.flush(std::time::Duration::from_secs(5));
+    /// assert_eq!((receipt.points.delivered, receipt.points.pending), (1, 0));
+    /// ```
+    #[must_use]
+    pub fn metric_exporter(mut self, exporter: impl MetricExporter + 'static) -> Self {
+        self.metric_exporters.push((Box::new(exporter), None));
+        self
+    }
+
+    /// As [`Self::metric_exporter`], with options of its own.
+    #[must_use]
+    pub fn metric_exporter_with(
+        mut self,
+        exporter: impl MetricExporter + 'static,
+        options: MetricOptions,
+    ) -> Self {
+        self.metric_exporters.push((Box::new(exporter), Some(options)));
+        self
+    }
+
+    /// When and how metrics are sent: every minute, as they stand since the start, if nothing else is said.
+    #[must_use]
+    pub fn metric_options(mut self, options: MetricOptions) -> Self {
+        self.metric_options = options;
+        self
+    }
+
     /// Changes what leaves instruments: other bounds, fewer labels, another name, nothing at all.
     ///
     /// ```
@@ -506,7 +580,8 @@ impl LoomBuilder {
     }
 
     /// Measures every workflow and node that ends: runs, errors, durations, first frames and tokens; and what becomes of spans at
-    /// the destinations. It costs the threads that record nothing. `docs/metrics.md` in the repository lists the metrics.
+    /// the destinations. It costs the threads that record nothing. `docs/metrics.md` in the repository lists the metrics. Unless
+    /// told otherwise it is on where a metric exporter is there to send them.
     ///
     /// What head sampling leaves out is not seen, what a tail sampler leaves out is. Workflows that an earlier process left in
     /// the spool are not counted again.
@@ -566,14 +641,22 @@ impl LoomBuilder {
         let spool = self.spool.filter(|_| has_outlets);
         let store = spool.as_ref().map(Store::open);
         let redactor = self.redactor.map(Arc::new);
-        let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool, sender, listener };
         let meter = Meter::new(self.metrics, self.time.clone(), self.exemplars).labelling_calls(site);
-        let measures = self.workflow_metrics.unwrap_or(false) && !self.disabled;
+        let measures = self.workflow_metrics.unwrap_or(!self.metric_exporters.is_empty()) && !self.disabled;
         let feed = measures.then(|| {
             let feed = Feed::new(meter.book(), self.wording)
                 .exemplars(!matches!(self.exemplars, ExemplarFilter::AlwaysOff));
             redactor.clone().into_iter().fold(feed, Feed::redact)
         });
+        let metric_exporters = if self.disabled { Vec::new() } else { self.metric_exporters };
+        let periodics: Vec<_> = metric_exporters
+            .into_iter()
+            .map(|(exporter, own)| {
+                let options = own.unwrap_or_else(|| self.metric_options.clone());
+                Periodic::start(&meter, exporter, options, &sender, &listener)
+            })
+            .collect();
+        let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool, sender, listener };
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,
@@ -589,11 +672,11 @@ impl LoomBuilder {
         let core = Arc::new(core);
         core.start_collector();
         if measures {
-            meter.observe_core(&core);
+            meter.observe_core(&core, periodics.iter().map(Periodic::watched).collect());
         }
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
         let propagators = self.propagators;
-        Loom { handle: Arc::new(Handle { core, meter, shutdown_timeout, propagators }) }
+        Loom { handle: Arc::new(Handle { core, meter, periodics, shutdown_timeout, propagators }) }
     }
 }
 

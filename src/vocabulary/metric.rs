@@ -28,15 +28,15 @@ pub const NODE_TOKENS: &str = "spanloom.node.tokens";
 /// Of the tokens of nodes: those of some sort.
 pub const NODE_TOKEN_DETAILS: &str = "spanloom.node.token_details";
 
-/// Spans that a destination was given.
+/// Spans, or points of metrics, that a destination was given.
 pub const EXPORTER_ACCEPTED: &str = "spanloom.exporter.accepted";
-/// Spans that a destination has.
+/// Spans, or points, that a destination has.
 pub const EXPORTER_DELIVERED: &str = "spanloom.exporter.delivered";
-/// Spans that a destination refused.
+/// Spans, or points, that a destination refused.
 pub const EXPORTER_REJECTED: &str = "spanloom.exporter.rejected";
-/// Spans that were lost on their way to a destination.
+/// Spans, or points, that were lost on their way to a destination.
 pub const EXPORTER_DROPPED: &str = "spanloom.exporter.dropped";
-/// Spans that are on their way to a destination.
+/// Spans, or points, that are on their way to a destination.
 pub const EXPORTER_PENDING: &str = "spanloom.exporter.pending";
 /// Spans that were lost before any destination was given them.
 pub const RECORDER_DROPPED: &str = "spanloom.recorder.dropped";
@@ -69,7 +69,7 @@ pub const LABEL_STATUS: &str = "status";
 pub const LABEL_TOKEN_TYPE: &str = "token.type";
 /// Label: the name of a destination.
 pub const LABEL_DESTINATION: &str = "destination";
-/// Label: what a destination is given: `traces`.
+/// Label: what a destination is given: `traces` or `metrics`.
 pub const LABEL_SIGNAL: &str = "signal";
 /// Label: why something was lost.
 pub const LABEL_REASON: &str = "reason";

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::Meter;
+use super::periodic::Watched;
 use crate::deliver::{Dropped, Ledger};
 use crate::meter::{Book, Family, GaugeCell, Instrument, InstrumentKind, Labels, Saying};
 use crate::native::Loom;
@@ -15,8 +16,9 @@ use crate::native::core::{Core, locked};
 use crate::spool::SpoolStatus;
 use crate::vocabulary::metric as name;
 
-/// What destinations are given.
+/// What destinations are given: spans, or points of metrics.
 const TRACES: &str = "traces";
+const METRICS: &str = "metrics";
 
 type Observed = Arc<Family<GaugeCell<i64>>>;
 
@@ -47,16 +49,19 @@ impl Meter {
     /// loom.meter().observe_loom(&loom);
     /// ```
     pub fn observe_loom(&self, loom: &Loom) {
-        self.observe_core(loom.core());
+        self.observe_core(loom.core(), loom.watched_metrics());
     }
 
-    pub(in crate::native) fn observe_core(&self, core: &Arc<Core>) {
+    pub(in crate::native) fn observe_core(&self, core: &Arc<Core>, metrics: Vec<Watched>) {
         let instruments = Instruments::new(self.book());
         let core = Arc::downgrade(core);
         let spool = Mutex::new(None);
         self.book().observe(move |saying| {
             let Some(core) = core.upgrade() else { return };
             instruments.say(&core, &spool, saying);
+            let ledgers =
+                metrics.iter().filter_map(|watched| Some((watched.name.clone(), watched.ledger()?)));
+            instruments.say_destinations(&ledgers.collect::<Vec<_>>(), METRICS, saying);
         });
     }
 }
@@ -73,19 +78,11 @@ impl Instruments {
             observed(InstrumentKind::UpDownCounter, name, unit, description)
         };
         Self {
-            accepted: grows(name::EXPORTER_ACCEPTED, "{span}", "Spans that a destination was given."),
-            delivered: grows(name::EXPORTER_DELIVERED, "{span}", "Spans that a destination has."),
-            rejected: grows(name::EXPORTER_REJECTED, "{span}", "Spans that a destination refused."),
-            dropped: grows(
-                name::EXPORTER_DROPPED,
-                "{span}",
-                "Spans that were lost on their way to a destination.",
-            ),
-            pending: varies(
-                name::EXPORTER_PENDING,
-                "{span}",
-                "Spans that are on their way to a destination.",
-            ),
+            accepted: grows(name::EXPORTER_ACCEPTED, "{item}", "What a destination was given."),
+            delivered: grows(name::EXPORTER_DELIVERED, "{item}", "What a destination has."),
+            rejected: grows(name::EXPORTER_REJECTED, "{item}", "What a destination refused."),
+            dropped: grows(name::EXPORTER_DROPPED, "{item}", "What was lost on its way to a destination."),
+            pending: varies(name::EXPORTER_PENDING, "{item}", "What is on its way to a destination."),
             lost: grows(
                 name::RECORDER_DROPPED,
                 "{span}",
@@ -120,9 +117,7 @@ impl Instruments {
 
     fn say(&self, core: &Core, spool: &Mutex<Option<SpoolStatus>>, saying: &Saying) {
         let ledger = core.ledger();
-        for (destination, ledger) in by_name(&ledger.destinations) {
-            self.say_destination(destination, &ledger, saying);
-        }
+        self.say_destinations(&ledger.destinations, TRACES, saying);
         let none = Labels::none();
         for (family, number) in [
             (&self.on_their_way, ledger.pending),
@@ -151,9 +146,15 @@ impl Instruments {
         }
     }
 
-    fn say_destination(&self, destination: &str, ledger: &Ledger, saying: &Saying) {
+    fn say_destinations(&self, destinations: &[(String, Ledger)], signal: &str, saying: &Saying) {
+        for (destination, ledger) in by_name(destinations) {
+            self.say_destination(destination, &ledger, signal, saying);
+        }
+    }
+
+    fn say_destination(&self, destination: &str, ledger: &Ledger, signal: &str, saying: &Saying) {
         let labels =
-            Labels::new([(name::LABEL_DESTINATION, destination.into()), (name::LABEL_SIGNAL, TRACES.into())]);
+            Labels::new([(name::LABEL_DESTINATION, destination.into()), (name::LABEL_SIGNAL, signal.into())]);
         for (family, number) in [
             (&self.accepted, ledger.accepted),
             (&self.delivered, ledger.delivered),
