@@ -14,6 +14,7 @@
 mod builder;
 mod handles;
 mod labelled;
+mod registry;
 mod slot;
 mod table;
 
@@ -27,6 +28,10 @@ use crate::meter::{Book, BookOptions, MeterProblems};
 pub use builder::{InstrumentBuilder, Made, Observing};
 pub use handles::{Counter, Gauge, Handle, Histogram, UpDownCounter};
 pub use labelled::{AnyLabels, Labelled};
+pub use registry::{
+    FrontendMetrics, FrontendRequest, LabelledBy, Registered, Registry, RegistryMetric, WorkerMetrics,
+    WorkerRequest,
+};
 
 /// What all instruments of a meter share.
 pub struct Shared {
@@ -102,6 +107,12 @@ impl Meter {
     #[must_use]
     pub fn problems(&self) -> MeterProblems {
         self.shared.book.problems()
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("book", &self.book).finish_non_exhaustive()
     }
 }
 
