@@ -154,6 +154,14 @@ pub enum RegistryError {
         /// The metric.
         name: String,
     },
+    /// It is made as something that the wished names of labels do not fit to.
+    #[error(
+        "metric `{name}` was wished with other names of labels than it is made with: only what differs by labels has names for them"
+    )]
+    LabelNames {
+        /// The metric.
+        name: String,
+    },
     /// Buckets of what is no histogram.
     #[error("metric `{name}` is a {kind} and has no buckets: leave them out")]
     Buckets {

@@ -6,11 +6,12 @@
 //! that it went well.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::worker::whole;
-use super::{Registered, Registry, RegistryMetric, Shared, since};
+use super::{Registry, Shared, since};
 use crate::meter::name::frontend_prefix;
-use crate::meter::registry::builtin::{FRONTEND, find};
+use crate::meter::registry::builtin::FRONTEND;
 use crate::meter::registry::{RegistryError, RegistryOptions};
 use crate::native::meter::{Counter, Gauge, Histogram, Labelled, Meter};
 
@@ -47,6 +48,8 @@ struct All {
     output_total: Labelled<Counter, 1>,
     to_first: Labelled<Histogram, 1>,
     between: Labelled<Histogram, 1>,
+    tokenizer: Labelled<Histogram, 1>,
+    migrated: Labelled<Counter, 2>,
     shared: Arc<Shared>,
 }
 
@@ -71,27 +74,26 @@ impl FrontendMetrics {
     /// # Errors
     /// When it has one of them already.
     pub fn new(registry: &Registry, look_up: impl Fn(&str) -> Option<String>) -> Result<Self, RegistryError> {
-        fn metric<'a, H: Registered>(
-            registry: &'a Registry,
-            look_up: impl Fn(&str) -> Option<String>,
-            name: &str,
-        ) -> RegistryMetric<'a, H> {
-            RegistryMetric::built_in(registry, find(FRONTEND, name), look_up)
-        }
         const MODEL: [&str; 1] = ["model"];
         let labels = ["model", "endpoint", "request_type", "status"];
         let all = All {
-            requests: metric(registry, &look_up, "requests_total").labelled(labels)?,
-            inflight: metric(registry, &look_up, "inflight_requests").labelled(MODEL)?,
-            queued: metric(registry, &look_up, "queued_requests").labelled(MODEL)?,
-            disconnected: metric(registry, &look_up, "disconnected_clients").build()?,
-            duration: metric(registry, &look_up, "request_duration_seconds").labelled(MODEL)?,
-            input: metric(registry, &look_up, "input_sequence_tokens").labelled(MODEL)?,
-            cached: metric(registry, &look_up, "cached_tokens").labelled(MODEL)?,
-            output: metric(registry, &look_up, "output_sequence_tokens").labelled(MODEL)?,
-            output_total: metric(registry, &look_up, "output_tokens_total").labelled(MODEL)?,
-            to_first: metric(registry, &look_up, "time_to_first_token_seconds").labelled(MODEL)?,
-            between: metric(registry, &look_up, "inter_token_latency_seconds").labelled(MODEL)?,
+            requests: registry.built_in(FRONTEND, "requests_total", &look_up).labelled(labels)?,
+            inflight: registry.built_in(FRONTEND, "inflight_requests", &look_up).labelled(MODEL)?,
+            queued: registry.built_in(FRONTEND, "queued_requests", &look_up).labelled(MODEL)?,
+            disconnected: registry.built_in(FRONTEND, "disconnected_clients", &look_up).build()?,
+            duration: registry.built_in(FRONTEND, "request_duration_seconds", &look_up).labelled(MODEL)?,
+            input: registry.built_in(FRONTEND, "input_sequence_tokens", &look_up).labelled(MODEL)?,
+            cached: registry.built_in(FRONTEND, "cached_tokens", &look_up).labelled(MODEL)?,
+            output: registry.built_in(FRONTEND, "output_sequence_tokens", &look_up).labelled(MODEL)?,
+            output_total: registry.built_in(FRONTEND, "output_tokens_total", &look_up).labelled(MODEL)?,
+            to_first: registry.built_in(FRONTEND, "time_to_first_token_seconds", &look_up).labelled(MODEL)?,
+            between: registry.built_in(FRONTEND, "inter_token_latency_seconds", &look_up).labelled(MODEL)?,
+            tokenizer: registry
+                .built_in(FRONTEND, "tokenizer_latency_ms", &look_up)
+                .labelled(["operation"])?,
+            migrated: registry
+                .built_in(FRONTEND, "model_migration_total", &look_up)
+                .labelled(["model", "migration_type"])?,
             shared: Arc::clone(&registry.shared),
         };
         Ok(Self { all: Arc::new(all) })
@@ -123,6 +125,16 @@ impl FrontendMetrics {
             is_ok: false,
             all: Arc::clone(all),
         }
+    }
+
+    /// The tokenizer took so long for an operation: `tokenize` or `detokenize`.
+    pub fn tokenizer_took(&self, operation: &str, time: Duration) {
+        self.all.tokenizer.with([operation]).record(time.as_secs_f64() * 1000.0);
+    }
+
+    /// A request to a model moved to another worker: a `new_request`, or an `ongoing_request`.
+    pub fn migrated(&self, model: &str, migration_type: &str) {
+        self.all.migrated.with([model, migration_type]).add(1);
     }
 
     /// A client went away before its answer was complete.

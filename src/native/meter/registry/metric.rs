@@ -4,7 +4,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{LabelledBy, Registry};
-use crate::meter::registry::builtin::BuiltIn;
 use crate::meter::registry::{Level, MetricSpec, RegistryError};
 use crate::meter::{Amount, Family, Labels};
 use crate::native::meter::{AnyLabels, Counter, Gauge, Handle, Histogram, Labelled};
@@ -30,22 +29,8 @@ pub struct RegistryMetric<'a, H> {
 }
 
 impl<'a, H: Registered> RegistryMetric<'a, H> {
-    pub(super) fn new(registry: &'a Registry, name: &str, help: &str) -> Self {
-        Self::of(registry, MetricSpec::new(name, help))
-    }
-
-    fn of(registry: &'a Registry, spec: MetricSpec) -> Self {
+    pub(super) fn new(registry: &'a Registry, spec: MetricSpec) -> Self {
         Self { registry, spec, makes: PhantomData }
-    }
-
-    /// A metric of the tables, whose labels are given when it is made.
-    pub(super) fn built_in(
-        registry: &'a Registry,
-        metric: Option<&BuiltIn>,
-        look_up: impl Fn(&str) -> Option<String>,
-    ) -> Self {
-        let spec = metric.map(|metric| metric.spec(look_up)).unwrap_or_default();
-        Self::of(registry, MetricSpec { label_names: None, ..spec })
     }
 
     /// A label that all its series have.
@@ -58,6 +43,9 @@ impl<'a, H: Registered> RegistryMetric<'a, H> {
     /// # Errors
     /// When the metric cannot be as it is wished, or is there already.
     pub fn build(self) -> Result<H, RegistryError> {
+        if self.spec.label_names.is_some() {
+            return Err(self.other_labels());
+        }
         let family = H::family(&self.registry.level, &self.spec)?;
         Ok(H::bind(&family, &Labels::none(), &self.registry.shared))
     }
@@ -67,8 +55,8 @@ impl<'a, H: Registered> RegistryMetric<'a, H> {
     /// # Errors
     /// When the metric cannot be as it is wished, or is there already.
     pub fn labelled<const L: usize>(self, names: [&str; L]) -> Result<Labelled<H, L>, RegistryError> {
-        let family = H::family(&self.registry.level, &self.spec.label_names(names))?;
-        Ok(Labelled::new(names, family, &self.registry.shared))
+        let (registry, spec) = (self.registry, self.differing_by(&names)?);
+        Ok(Labelled::new(names, H::family(&registry.level, &spec)?, &registry.shared))
     }
 
     /// As [`Self::labelled`], for names that are known only when the program runs.
@@ -76,10 +64,24 @@ impl<'a, H: Registered> RegistryMetric<'a, H> {
     /// # Errors
     /// When the metric cannot be as it is wished, or is there already.
     pub fn labelled_by<N: AsRef<str>>(self, names: &[N]) -> Result<LabelledBy<H>, RegistryError> {
-        let spec = self.spec.label_names(names.iter().map(AsRef::as_ref));
-        let family = H::family(&self.registry.level, &spec)?;
+        let (registry, spec) = (self.registry, self.differing_by(names)?);
+        let family = H::family(&registry.level, &spec)?;
         let names = names.iter().map(|name| name.as_ref().into()).collect();
-        Ok(LabelledBy::new(&spec.name, names, AnyLabels::new(family, &self.registry.shared)))
+        Ok(LabelledBy::new(&spec.name, names, AnyLabels::new(family, &registry.shared)))
+    }
+
+    /// What is to be made, with these names of labels: they are those that it was wished with, if it was wished with any.
+    fn differing_by<N: AsRef<str>>(self, names: &[N]) -> Result<MetricSpec, RegistryError> {
+        let are_those =
+            |wished: &Vec<String>| wished.iter().map(String::as_str).eq(names.iter().map(AsRef::as_ref));
+        if self.spec.label_names.as_ref().is_some_and(|wished| !are_those(wished)) {
+            return Err(self.other_labels());
+        }
+        Ok(self.spec.label_names(names.iter().map(AsRef::as_ref)))
+    }
+
+    fn other_labels(&self) -> RegistryError {
+        RegistryError::LabelNames { name: self.spec.name.clone() }
     }
 
     fn into<O>(self) -> RegistryMetric<'a, O> {

@@ -23,8 +23,9 @@ use std::sync::Arc;
 use super::{Examples, Meter, Shared};
 use crate::config::ExemplarFilter;
 use crate::meter::prometheus::{FamilyError, Format, PrometheusOptions, Written};
+use crate::meter::registry::builtin::{BuiltIn, COMPONENT, find};
 use crate::meter::registry::{
-    CallbackError, Level, LevelKind, Place, RegistryError, RegistryOptions, RegistryProblem,
+    CallbackError, Level, LevelKind, MetricSpec, Place, RegistryError, RegistryOptions, RegistryProblem,
 };
 use crate::meter::{Book, MeterProblems};
 use crate::native::clock::TimeSource;
@@ -151,17 +152,43 @@ impl Registry {
 
     /// A metric that sums what only grows, in whole numbers.
     pub fn counter(&self, name: &str, help: &str) -> RegistryMetric<'_, Counter> {
-        RegistryMetric::new(self, name, help)
+        self.metric(MetricSpec::new(name, help))
     }
 
     /// A metric that keeps the last number, at first zero.
     pub fn gauge(&self, name: &str, help: &str) -> RegistryMetric<'_, Gauge> {
-        RegistryMetric::new(self, name, help)
+        self.metric(MetricSpec::new(name, help))
     }
 
     /// A metric that counts how numbers are distributed.
     pub fn histogram(&self, name: &str, help: &str) -> RegistryMetric<'_, Histogram> {
-        RegistryMetric::new(self, name, help)
+        self.metric(MetricSpec::new(name, help))
+    }
+
+    /// A metric as it is wished: from one of the tables in [`builtin`](crate::meter::registry::builtin), for example.
+    ///
+    /// ```
+    /// use spanloom::meter::registry::builtin::{COMPONENT, find};
+    /// use spanloom::native::meter::{Counter, Registry};
+    /// let registry = Registry::new();
+    /// let wish = find(COMPONENT, "kv_cache_events_applied").ok_or("no such metric")?.spec(|_variable| None);
+    /// let events = registry.metric::<Counter>(wish.clone()).labelled(["status", "event_type"])?;
+    /// events.with(["ok", "stored"]).add(1);
+    /// assert!(registry.metric::<Counter>(wish).build().is_err(), "it has names of labels");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn metric<H: Registered>(&self, wish: MetricSpec) -> RegistryMetric<'_, H> {
+        RegistryMetric::new(self, wish)
+    }
+
+    /// A metric of a table; one that is not in it has no name, and cannot be made.
+    fn built_in<H: Registered>(
+        &self,
+        table: &[BuiltIn],
+        name: &str,
+        look_up: impl Fn(&str) -> Option<String>,
+    ) -> RegistryMetric<'_, H> {
+        self.metric(find(table, name).map(|metric| metric.spec(look_up)).unwrap_or_default())
     }
 
     /// Has metrics brought up to date before each scrape of this level or one above. An error, or a panic, is told to
@@ -203,7 +230,7 @@ impl Registry {
     /// # Errors
     /// When this level has it already.
     pub fn uptime(&self) -> Result<(), RegistryError> {
-        let seconds = self.gauge("uptime_seconds", "Time since the program began").build()?;
+        let seconds: Gauge = self.built_in(COMPONENT, "uptime_seconds", |_| None).build()?;
         let (shared, began) = (Arc::clone(&self.shared), self.now());
         self.on_scrape(move || {
             seconds.set(since(&shared, began));

@@ -40,6 +40,20 @@ fn many_labels_and_wrong_numbers_of_values() {
 }
 
 #[test]
+fn a_wish_is_made_as_what_it_is() {
+    let registry = Registry::new();
+    let wish = MetricSpec::new("a", "A").label_names(["k", "l"]);
+    let other_labels = RegistryError::LabelNames { name: "a".to_owned() };
+    assert_eq!(registry.metric::<Counter>(wish.clone()).build().unwrap_err(), other_labels);
+    assert_eq!(registry.metric::<Counter>(wish.clone()).labelled(["l", "k"]).unwrap_err(), other_labels);
+    assert_eq!(registry.metric::<Counter>(wish.clone()).labelled_by(&["k"]).unwrap_err(), other_labels);
+    registry.metric::<Counter>(wish).labelled(["k", "l"]).unwrap().with(["1", "2"]).add(1);
+    assert!(registry.scrape().unwrap().ends_with("{k=\"1\",l=\"2\"} 1\n"));
+    let bucketed = registry.metric::<Gauge>(MetricSpec::new("b", "B").buckets([1.0])).build().unwrap_err();
+    assert!(matches!(bucketed, RegistryError::Buckets { .. }));
+}
+
+#[test]
 fn a_callback_that_panics_is_a_problem_and_no_more() {
     let registry = Registry::new();
     let (told, problems) = std::sync::mpsc::channel();
@@ -130,6 +144,8 @@ fn a_request_waits_streams_and_ends() {
     drop(request);
     drop(metrics.request("Llama", "completions", "unary"));
     metrics.client_went_away();
+    metrics.tokenizer_took("tokenize", std::time::Duration::from_micros(2500));
+    metrics.migrated("Llama", "new_request");
     expect(&[
         "inflight_requests{model=\"llama\"} 0",
         "queued_requests{model=\"llama\"} 0",
@@ -139,5 +155,7 @@ fn a_request_waits_streams_and_ends() {
         "requests_total{endpoint=\"completions\",model=\"Llama\",request_type=\"stream\",status=\"success\"} 1",
         "requests_total{endpoint=\"completions\",model=\"Llama\",request_type=\"unary\",status=\"error\"} 1",
         "disconnected_clients 1",
+        "tokenizer_latency_ms_sum{operation=\"tokenize\"} 2.5",
+        "model_migration_total{migration_type=\"new_request\",model=\"Llama\"} 1",
     ]);
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Registered, Registry, RegistryMetric, Shared, since};
+use super::{Registry, Shared, since};
 use crate::meter::registry::RegistryError;
-use crate::meter::registry::builtin::{COMPONENT, find};
+use crate::meter::registry::builtin::COMPONENT;
 use crate::native::meter::{Counter, Gauge, Histogram, Labelled};
 
 /// The metrics of an endpoint that does work, under the names that Dynamo's have.
@@ -48,12 +48,12 @@ impl WorkerMetrics {
     /// When it has one of them already.
     pub fn new(endpoint: &Registry) -> Result<Self, RegistryError> {
         Ok(Self {
-            requests: metric(endpoint, "requests_total").build()?,
-            request_bytes: metric(endpoint, "request_bytes_total").build()?,
-            response_bytes: metric(endpoint, "response_bytes_total").build()?,
-            inflight: metric(endpoint, "inflight_requests").build()?,
-            duration: metric(endpoint, "request_duration_seconds").build()?,
-            errors: metric(endpoint, "errors_total").labelled(["error_type"])?,
+            requests: endpoint.built_in(COMPONENT, "requests_total", |_| None).build()?,
+            request_bytes: endpoint.built_in(COMPONENT, "request_bytes_total", |_| None).build()?,
+            response_bytes: endpoint.built_in(COMPONENT, "response_bytes_total", |_| None).build()?,
+            inflight: endpoint.built_in(COMPONENT, "inflight_requests", |_| None).build()?,
+            duration: endpoint.built_in(COMPONENT, "request_duration_seconds", |_| None).build()?,
+            errors: endpoint.built_in(COMPONENT, "errors_total", |_| None).labelled(["error_type"])?,
             shared: Arc::clone(&endpoint.shared),
         })
     }
@@ -96,10 +96,6 @@ impl Drop for WorkerRequest {
         self.inflight.add(-1);
         self.duration.record(since(&self.shared, self.began_unix_nano));
     }
-}
-
-fn metric<'a, H: Registered>(registry: &'a Registry, name: &str) -> RegistryMetric<'a, H> {
-    RegistryMetric::built_in(registry, find(COMPONENT, name), |_| None)
 }
 
 /// The number as counters have it; what is beyond stays at the end of their range.
