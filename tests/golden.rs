@@ -19,6 +19,8 @@ mod environment;
 mod logs;
 #[path = "golden_readers/network.rs"]
 mod network;
+#[path = "golden_readers/registry.rs"]
+mod registry;
 #[path = "golden_readers/runtime.rs"]
 mod runtime;
 #[path = "golden_readers/serving.rs"]
@@ -36,6 +38,7 @@ const READERS: &[Reader] = &[
     #[cfg(feature = "tracing")]
     Reader { claims: logs::claims, run: logs::run },
     Reader { claims: runtime::claims, run: runtime::run },
+    Reader { claims: registry::claims, run: registry::run },
     Reader { claims: environment::claims, run: environment::run },
     Reader { claims: serving::claims, run: serving::run },
     Reader { claims: network::claims, run: network::run },

@@ -13,7 +13,8 @@
 //! the other, so that a million series need no copy of a million points.
 //!
 //! What a program calls its metrics is brought into the form that Prometheus reads by the rules of [`name`]; the bounds
-//! between the buckets of its histograms are lists, given or computed, that [`buckets`] has and checks.
+//! between the buckets of its histograms are lists, given or computed, that [`buckets`] has and checks. A [`registry`] has
+//! metrics in a hierarchy, as NVIDIA Dynamo's programs have them.
 
 mod book;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod number;
 pub mod prometheus;
 mod reader;
 mod reading;
+pub mod registry;
 mod scrape;
 mod state;
 mod view;

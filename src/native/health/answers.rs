@@ -54,7 +54,7 @@ impl Inner {
 
     fn page_of_metrics(&self, accept: &str) -> Answer {
         let Some(hook) = &self.options.metrics else { return Answer::not_found() };
-        match call(|| hook(accept)) {
+        match call(|| hook(accept)).flatten() {
             Some((content_type, page)) => Answer::new(200, content_type, page),
             None => Answer::text(500, "Failed to get metrics"),
         }

@@ -15,8 +15,8 @@ use crate::native::core::{Core, locked, try_locked};
 use crate::native::fork::PerProcess;
 use crate::native::loom::say;
 
-/// Gives the page of metrics.
-pub(super) type MetricsHook = dyn Fn(&str) -> (String, String) + Send + Sync;
+/// Gives the page of metrics with its type; `None` where there is none.
+pub(super) type MetricsHook = dyn Fn(&str) -> Option<(String, String)> + Send + Sync;
 /// Gives the instances that a frontend knows.
 pub(super) type InstancesHook = dyn Fn() -> Vec<Instance> + Send + Sync;
 

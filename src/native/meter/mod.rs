@@ -17,6 +17,7 @@ mod delivery;
 mod handles;
 mod labelled;
 mod periodic;
+mod registry;
 mod slot;
 mod table;
 
@@ -37,6 +38,10 @@ pub use handles::{Counter, Gauge, Handle, Histogram, UpDownCounter};
 pub use labelled::{AnyLabels, Labelled};
 pub use periodic::MetricOptions;
 pub(super) use periodic::{Periodic, Watched};
+pub use registry::{
+    FrontendMetrics, FrontendRequest, LabelledBy, Registered, Registry, RegistryMetric, WorkerMetrics,
+    WorkerRequest,
+};
 
 /// What all instruments of a meter share.
 pub struct Shared {
@@ -134,6 +139,12 @@ impl Meter {
     #[must_use]
     pub fn problems(&self) -> MeterProblems {
         self.shared.book.problems()
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("book", &self.book).finish_non_exhaustive()
     }
 }
 
