@@ -32,7 +32,7 @@ use crate::record::{Record, Records};
 use crate::redact::Redactor;
 
 /// So many sorts of spans are known at a time. Beyond the limit of a book their series are one anyway.
-const MOST_SORTS: usize = 4096;
+const MOST_SORTS: usize = 2048;
 
 /// Who writes, and when.
 ///
@@ -137,8 +137,6 @@ impl Feed {
             trace: span.trace_id,
             span: span.span_id,
             parent: span.parent_span_id,
-            start: span.start_unix_nano,
-            end: span.end_unix_nano,
             usage: facts.usage,
             is_workflow: facts.is_workflow,
             place,

@@ -1,7 +1,7 @@
 //! Tokens of nodes that may contain those of nodes below them: each counted once, although a record knows no other.
 //!
 //! ```text
-//!  records of a collection ──by their ends──▶ a node: its own usage, and what was reported below it
+//!  records of a round ──children first──▶ a node: its own usage, and what was reported below it
 //!                                                 │ what it adds to that      │ both together
 //!                                                 ▼                           ▼
 //!                                             its metrics                 below its parent
@@ -12,9 +12,9 @@
 //!
 //! Records of several threads come out of order: a parent's, from one thread, before that of a child that ended before it, in a thread
 //! that had been looked at a moment earlier. The next round brings that one at the latest. So what comes in a round waits for
-//! the end of the next one, and is then counted in the order of the ends: all that ended no later than the last of the round before.
+//! the end of the next one, and goes then together with what is below it, children first. Times are not looked at: clocks of
+//! two threads may be apart by more than a child and its parent.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::id::{SpanId, TraceId};
@@ -22,7 +22,7 @@ use crate::loom::combine;
 use crate::usage::Usage;
 
 /// So many nodes are remembered, twice: those that came last, and those before them.
-const MOST: usize = 1 << 15;
+const MOST: usize = 1 << 14;
 
 /// A span that has ended.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +30,6 @@ pub(super) struct Ended {
     pub(super) trace: TraceId,
     pub(super) span: SpanId,
     pub(super) parent: SpanId,
-    pub(super) start: u64,
-    pub(super) end: u64,
     pub(super) usage: Usage,
     /// It is the root of a workflow: what is above it is another one.
     pub(super) is_workflow: bool,
@@ -53,21 +51,25 @@ type Key = (TraceId, SpanId);
 /// The nodes whose children reported tokens.
 #[derive(Debug, Default)]
 pub(super) struct RollUp {
+    /// What waits, in the order in which it came.
     pending: Vec<Ended>,
-    /// Some of `pending` report tokens.
-    has_usage: bool,
-    /// The last end of this round and those before.
-    last: u64,
-    /// The last end of the rounds before this one.
-    last_before: u64,
+    /// So many of them came before this round.
+    earlier: usize,
     below: BTreeMap<Key, Usage>,
     below_before: BTreeMap<Key, Usage>,
 }
 
+/// Where a span that waits stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Standing {
+    /// So many that wait are above it.
+    depth: usize,
+    /// It, or one that is above it, came before this round.
+    is_due: bool,
+}
+
 impl RollUp {
     pub(super) fn take(&mut self, ended: Ended) {
-        self.has_usage |= !ended.usage.is_empty();
-        self.last = self.last.max(ended.end);
         self.pending.push(ended);
     }
 
@@ -76,36 +78,81 @@ impl RollUp {
         self.pending.len() >= MOST
     }
 
-    /// A round is over: tells what the spans add that ended no later than the last of the round before.
+    /// A round is over: tells what the spans add that came before it, and those below them.
     pub(super) fn end_round(&mut self, tell: impl FnMut(Adds)) {
-        self.tell(self.last_before, tell);
-        self.last_before = self.last;
+        self.tell(tell);
+        self.earlier = self.pending.len();
     }
 
     /// Nothing that is missing will come: tells what all spans add that wait.
     pub(super) fn settle(&mut self, tell: impl FnMut(Adds)) {
-        self.tell(u64::MAX, tell);
+        self.earlier = self.pending.len();
+        self.tell(tell);
+        self.earlier = 0;
     }
 
-    fn tell(&mut self, until: u64, mut tell: impl FnMut(Adds)) {
+    fn tell(&mut self, mut tell: impl FnMut(Adds)) {
         let has_below = !self.below.is_empty() || !self.below_before.is_empty();
-        if !self.has_usage && !has_below {
-            self.pending.retain(|ended| ended.end > until);
+        if !has_below && self.pending.iter().all(|ended| ended.usage.is_empty()) {
+            self.pending.drain(..self.earlier);
             return;
         }
-        // Stable: of equal times the one that came first is the child.
-        self.pending.sort_by_key(|ended| (ended.end, Reverse(ended.start)));
-        let due = self.pending.partition_point(|ended| ended.end <= until);
-        let later = self.pending.split_off(due);
-        for ended in std::mem::replace(&mut self.pending, later) {
-            let adds = self.pass(&ended);
+        let standings = self.standings();
+        let pending = std::mem::take(&mut self.pending);
+        let (mut due, mut later) = (Vec::with_capacity(pending.len()), Vec::new());
+        for (ended, standing) in pending.into_iter().zip(standings) {
+            if standing.is_due {
+                due.push((standing.depth, ended));
+            } else {
+                later.push(ended);
+            }
+        }
+        // Stable: what is equally deep stays as it came.
+        due.sort_by_key(|(depth, _)| std::cmp::Reverse(*depth));
+        for (_, ended) in &due {
+            let adds = self.pass(ended);
             if let Some(place) = ended.place
                 && !adds.is_empty()
             {
                 tell(Adds { place, usage: adds });
             }
         }
-        self.has_usage = self.pending.iter().any(|ended| !ended.usage.is_empty());
+        self.pending = later;
+    }
+
+    /// Where each of those stands that wait.
+    fn standings(&self) -> Vec<Standing> {
+        let places = self.pending.iter().enumerate();
+        let places: BTreeMap<Key, usize> =
+            places.map(|(place, ended)| ((ended.trace, ended.span), place)).collect();
+        let mut known: Vec<Option<Standing>> = vec![None; self.pending.len()];
+        let mut way = Vec::new();
+        for first in 0..self.pending.len() {
+            // Up to one that is known, and back. What is on the way counts as known, or a circle would have no end.
+            let (mut next, mut above) = (Some(first), None);
+            while let Some(place) = next {
+                let Some(standing) = known.get_mut(place) else { break };
+                if standing.is_some() {
+                    above = *standing;
+                    break;
+                }
+                *standing = Some(Standing::default());
+                way.push(place);
+                let parent = self.pending.get(place).filter(|ended| !ended.is_workflow);
+                next = parent.and_then(|ended| places.get(&(ended.trace, ended.parent)).copied());
+            }
+            while let Some(place) = way.pop() {
+                let standing = Standing {
+                    depth: above.map_or(0, |above| above.depth + 1),
+                    is_due: place < self.earlier || above.is_some_and(|above| above.is_due),
+                };
+                above = Some(standing);
+                if let Some(known) = known.get_mut(place) {
+                    *known = above;
+                }
+            }
+        }
+        known.into_iter().map(Option::unwrap_or_default).collect()
     }
 
     fn pass(&mut self, ended: &Ended) -> Usage {
@@ -146,21 +193,19 @@ fn less(whole: Usage, part: Usage) -> Usage {
 mod tests {
     use super::*;
 
-    fn ended(span: u64, parent: u64, end: u64, prompt: u64) -> Ended {
+    fn ended(span: u64, parent: u64, prompt: u64) -> Ended {
         Ended {
             trace: TraceId::from_halves(1, 2),
             span: SpanId::from_u64(span),
             parent: SpanId::from_u64(parent),
-            start: 0,
-            end,
             usage: Usage { prompt, ..Usage::default() },
             is_workflow: false,
             place: Some(usize::try_from(span).unwrap()),
         }
     }
 
-    fn root(span: u64, end: u64, prompt: u64) -> Ended {
-        Ended { is_workflow: true, ..ended(span, 99, end, prompt) }
+    fn root(span: u64, prompt: u64) -> Ended {
+        Ended { is_workflow: true, ..ended(span, 99, prompt) }
     }
 
     /// What each adds, of spans that come in these collections.
@@ -177,34 +222,37 @@ mod tests {
 
     #[test]
     fn a_parent_that_sums_up_adds_nothing() {
-        let (one, two, parent) = (ended(2, 1, 10, 5), ended(3, 1, 20, 7), root(1, 30, 12));
+        let (one, two, parent) = (ended(2, 1, 5), ended(3, 1, 7), root(1, 12));
         let expected = [(2, 5), (3, 7), (1, 12)];
         assert_eq!(adds(&[&[one, two, parent]]), expected);
-        assert_eq!(adds(&[&[parent, two, one]]), expected);
+        assert_eq!(adds(&[&[parent, one, two]]), expected);
         assert_eq!(adds(&[&[one], &[two], &[], &[parent]]), expected);
+        // Deeper, from the wrong end.
+        let chain: Vec<_> = (1..1000).map(|span| ended(span, span - 1, 5)).collect();
+        assert_eq!(adds(&[&chain]), [(999, 5)]);
     }
 
     #[test]
     fn a_parent_adds_what_its_children_did_not_report() {
-        let agent = ended(2, 1, 20, 20);
-        assert_eq!(adds(&[&[ended(3, 2, 10, 5), agent, root(1, 30, 0)]]), [(3, 5), (2, 15), (1, 20)]);
+        let agent = ended(2, 1, 20);
+        assert_eq!(adds(&[&[ended(3, 2, 5), agent, root(1, 0)]]), [(3, 5), (2, 15), (1, 20)]);
         // Less than its children: tokens of its own.
-        let agent = ended(2, 1, 20, 3);
-        assert_eq!(adds(&[&[ended(3, 2, 10, 5), agent, root(1, 30, 0)]]), [(3, 5), (2, 3), (1, 8)]);
+        let agent = ended(2, 1, 3);
+        assert_eq!(adds(&[&[ended(3, 2, 5), agent, root(1, 0)]]), [(3, 5), (2, 3), (1, 8)]);
     }
 
     #[test]
     fn what_says_nothing_passes_on_what_is_below() {
-        let (model, step) = (ended(4, 3, 10, 5), ended(3, 2, 20, 0));
-        assert_eq!(adds(&[&[model], &[step], &[root(2, 30, 0)]]), [(4, 5), (2, 5)]);
+        let (model, step) = (ended(4, 3, 5), ended(3, 2, 0));
+        assert_eq!(adds(&[&[model], &[step], &[root(2, 0)]]), [(4, 5), (2, 5)]);
         // A workflow within a workflow is one of its own.
-        let inner = Ended { parent: SpanId::from_u64(1), ..root(2, 30, 0) };
-        assert_eq!(adds(&[&[model, step, inner, root(1, 40, 0)]]), [(4, 5), (2, 5)]);
+        let inner = Ended { parent: SpanId::from_u64(1), ..root(2, 0) };
+        assert_eq!(adds(&[&[model, step, inner, root(1, 0)]]), [(4, 5), (2, 5)]);
     }
 
     #[test]
     fn a_parent_waits_for_a_child_that_comes_in_the_next_round() {
-        let (child, parent, next) = (ended(2, 1, 10, 5), root(1, 20, 5), ended(3, 4, 30, 1));
+        let (child, parent, next) = (ended(2, 1, 5), root(1, 5), ended(3, 4, 1));
         let mut roll_up = RollUp::default();
         let mut told = Vec::new();
         for round in [[parent, next], [child, next], [next, next]] {
@@ -212,16 +260,23 @@ mod tests {
             roll_up.end_round(|adds| told.push(adds.place));
             told.push(0);
         }
-        assert_eq!(told, [0, 2, 1, 3, 3, 0, 3, 3, 0]);
-        assert!(roll_up.pending.is_empty());
+        assert_eq!(told, [0, 2, 1, 3, 0, 3, 0]);
+        assert_eq!(roll_up.pending.len(), 2);
+    }
+
+    #[test]
+    fn circles_have_an_end() {
+        assert_eq!(adds(&[&[ended(1, 1, 5), ended(2, 3, 5), ended(3, 2, 5)]]).len(), 2);
     }
 
     #[test]
     fn parents_that_never_end_are_forgotten() {
         let mut roll_up = RollUp::default();
-        for parent in 0..5 * MOST as u64 {
-            roll_up.take(ended(1, 2 + parent, 1, 1));
-            roll_up.settle(|_| ());
+        for parent in 0..3 * MOST as u64 {
+            roll_up.take(ended(1, 2 + parent, 1));
+            if roll_up.is_full() {
+                roll_up.settle(|_| ());
+            }
         }
         assert!(roll_up.below.len() + roll_up.below_before.len() <= 2 * MOST);
     }
