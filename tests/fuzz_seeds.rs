@@ -10,12 +10,13 @@ use std::path::Path;
 #[test]
 fn every_target_has_seeds_and_survives_them() {
     type Target = fn(&[u8]);
-    let all: [(&str, Target); 9] = [
+    let all: [(&str, Target); 10] = [
         ("records", targets::records),
         ("compact", targets::compact),
         ("marshal", targets::marshal),
         ("otlp_proto", targets::otlp_proto),
         ("otlp_json", targets::otlp_json),
+        ("otlp_metrics", targets::otlp_metrics),
         ("context", targets::context),
         ("json", targets::json),
         ("redact", targets::redact),

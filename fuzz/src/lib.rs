@@ -6,8 +6,11 @@
 use spanloom::context::{extract_with_report, inject};
 use spanloom::json;
 use spanloom::loom::{TextOptions, Weaver, WeaverOptions, tree_text};
+use spanloom::meter::MetricSink;
+use spanloom::otlp::json::{metrics_from_json, metrics_to_json};
+use spanloom::otlp::metrics::{ReadingView, Told};
 use spanloom::otlp::span::SpanView;
-use spanloom::otlp::{decode_logs, decode_traces};
+use spanloom::otlp::{Resource, Scope, decode_logs, decode_metrics, decode_traces, encode_metrics};
 use spanloom::record::{Ingest, Limits, RecordKind, Records};
 use spanloom::redact::Redactor;
 use spanloom::spool::{MemoryFiles, RecoveryOptions, RecoveryReport, Spool, SpoolOptions, recover};
@@ -95,6 +98,59 @@ pub fn otlp_json(data: &[u8]) {
         assert_eq!(spanloom::otlp::json::traces_from_json(text.as_bytes()).as_ref(), Ok(&request));
     }
     let _ = spanloom::otlp::json::logs_from_json(data);
+}
+
+/// OTLP metrics, as protobuf or JSON: what is accepted goes through JSON and back; what can be told is written as it was
+/// told.
+pub fn otlp_metrics(data: &[u8]) {
+    if let Ok(request) = metrics_from_json(data) {
+        decode_metrics(&request).expect("protobuf made of JSON reads");
+        let text = metrics_to_json(&request).expect("protobuf made of JSON is told as JSON");
+        assert_eq!(metrics_from_json(text.as_bytes()).as_ref(), Ok(&request));
+    }
+    let Ok(view) = decode_metrics(data) else { return };
+    let mut parts = 0;
+    let points = view.metrics().flat_map(|found| found.metric.points());
+    let points = points.inspect(|point| {
+        parts += point.attributes().count();
+        parts += point.exemplars().map(|exemplar| 1 + exemplar.attributes().count()).sum::<usize>();
+        parts += match point.reading {
+            ReadingView::Histogram(histogram) => histogram.bounds().count() + histogram.counts().count(),
+            ReadingView::Exponential(histogram) => {
+                histogram.positive.counts().count() + histogram.negative.counts().count()
+            }
+            ReadingView::Summary(summary) => summary.quantiles().count(),
+            _ => 0,
+        };
+    });
+    assert_eq!(points.count(), view.points());
+    assert!(parts <= data.len());
+
+    let text = metrics_to_json(data).expect("a decoded request is told as JSON");
+    let again = metrics_from_json(text.as_bytes()).expect("our JSON reads");
+    let once_more = metrics_to_json(&again).expect("protobuf made of JSON is told as JSON");
+    assert_eq!(metrics_from_json(once_more.as_bytes()).as_ref(), Ok(&again));
+
+    let (written, told) = written(data);
+    assert_eq!(told.points + told.left_out, view.points());
+    let (same, told_again) = self::written(&written);
+    assert_eq!((same, told_again), (written, Told { left_out: 0, ..told }));
+}
+
+/// What a request tells, written as a request of one scope.
+fn written(request: &[u8]) -> (Vec<u8>, Told) {
+    let mut out = Vec::new();
+    let mut all = Told::default();
+    let tell = |sink: &mut dyn MetricSink| {
+        for found in decode_metrics(request).into_iter().flat_map(|view| view.metrics()) {
+            let told = found.metric.tell(sink);
+            all.points += told.points;
+            all.left_out += told.left_out;
+        }
+    };
+    let written = encode_metrics(&Resource::default(), &Scope::default(), &mut out, tell);
+    assert_eq!(written, Told { left_out: 0, ..all });
+    (out, all)
 }
 
 /// Headers, one a line: what comes out again is valid and stays as it is.

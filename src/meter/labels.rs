@@ -32,14 +32,22 @@ impl Labels {
     /// The set of these pairs.
     #[must_use]
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>) -> Self {
-        let mut pairs: Vec<_> = pairs.into_iter().collect();
+        Self::of(pairs.into_iter().collect(), |value, writer| value.tell(writer))
+    }
+
+    /// The set of these pairs, which were read in place.
+    pub(crate) fn of_views<'a>(pairs: Vec<(&'a str, AnyView<'a>)>) -> Self {
+        Self::of(pairs, |value, writer| value.tell(writer))
+    }
+
+    fn of<T: Copy>(mut pairs: Vec<(&str, T)>, tell: impl Fn(T, &mut AnyWriter<'_>)) -> Self {
         // Stable: of equal keys the last one given stays last, and is the one that is written.
-        pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+        pairs.sort_by_key(|(key, _)| *key);
         let mut message = Vec::new();
         let mut rest = pairs.iter().peekable();
         while let Some((key, value)) = rest.next() {
             if rest.peek().is_none_or(|(next, _)| next != key) {
-                put_pair(&mut message, key, *value);
+                put_pair(&mut message, key, |writer| tell(*value, writer));
             }
         }
         Self { message: message.into() }
@@ -115,11 +123,11 @@ impl std::fmt::Debug for Labels {
     }
 }
 
-fn put_pair(out: &mut Vec<u8>, key: &str, value: ValueRef<'_>) {
+fn put_pair(out: &mut Vec<u8>, key: &str, tell: impl FnOnce(&mut AnyWriter<'_>)) {
     let pair = open_message(out, PAIR);
     put_bytes_field(out, 1, key.as_bytes());
     let start = open_message(out, 2);
-    value.tell(&mut AnyWriter::new(out));
+    tell(&mut AnyWriter::new(out));
     close_message(out, start);
     close_message(out, pair);
 }

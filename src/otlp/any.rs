@@ -47,25 +47,33 @@ impl<'a> AnyView<'a> {
     /// When the bytes are no `AnyValue`.
     #[inline]
     pub fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        // What most values are: one text, or one number.
+        match Self::read_plain(bytes)? {
+            Some(view) => Ok(view),
+            None => Self::read_any(bytes),
+        }
+    }
+
+    /// What most values are: one text, or one number; and nothing else.
+    #[inline]
+    fn read_plain(bytes: &'a [u8]) -> Result<Option<Self>, DecodeError> {
         match bytes {
             [0x0a, rest @ ..] => {
                 let mut rest = rest;
                 let content = take_delimited(&mut rest)?;
                 if rest.is_empty() {
-                    return Ok(Self::String(text(content)?));
+                    return Ok(Some(Self::String(text(content)?)));
                 }
             }
             [0x18, rest @ ..] => {
                 let mut rest = rest;
                 let number = take_varint(&mut rest)?;
                 if rest.is_empty() {
-                    return Ok(Self::Int(number.cast_signed()));
+                    return Ok(Some(Self::Int(number.cast_signed())));
                 }
             }
             _ => {}
         }
-        Self::read_any(bytes)
+        Ok(None)
     }
 
     #[inline(never)]
@@ -163,44 +171,76 @@ impl<'a> AnyView<'a> {
         builder.finish()
     }
 
-    /// Reads an `AnyValue` and everything nested in it.
+    /// Reads an `AnyValue` and everything nested in it, also what a later field of the oneof hides.
     ///
     /// # Errors
     /// When anything in it is not valid or nests deeper than 64 levels.
     pub fn check(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let view = Self::read(bytes)?;
-        if let Self::Array(_) | Self::Map(_) = view {
-            view.check_nested()?;
+        if let Some(view) = Self::read_plain(bytes)? {
+            return Ok(view);
         }
-        Ok(view)
+        // A truth value, a number or nothing, alone: the other values that are common, and hide nothing.
+        if !matches!(bytes, [] | [0x10, _] | [0x21, _, _, _, _, _, _, _, _]) {
+            check_all(bytes, Level::Any)?;
+        }
+        Self::read_any(bytes)
     }
+}
 
-    /// Checks what is below an array or a map.
-    fn check_nested(self) -> Result<(), DecodeError> {
-        let mut open: Vec<(Fields<'a>, bool)> = Vec::new();
-        let mut next = self;
-        loop {
-            if let Self::Array(list) | Self::Map(list) = next {
-                if open.len() >= Bounds::MAX_DEPTH as usize {
-                    return Err(DecodeError::TooDeep);
-                }
-                open.push((Fields::new(list), matches!(next, Self::Map(_))));
+/// The messages that values are made of.
+#[derive(Clone, Copy)]
+enum Level {
+    Any,
+    Array,
+    Map,
+    Pair,
+}
+
+/// Checks a message and everything nested in it.
+#[inline(never)]
+fn check_all(bytes: &[u8], level: Level) -> Result<(), DecodeError> {
+    let mut open = vec![(Fields::new(bytes), level)];
+    let mut depth = 0;
+    while let Some((fields, level)) = open.last_mut() {
+        let Some(found) = fields.next_field()? else {
+            depth -= u32::from(matches!(level, Level::Array | Level::Map));
+            open.pop();
+            continue;
+        };
+        let below = match (*level, found.number) {
+            (Level::Any, STRING) | (Level::Pair, 1) => {
+                check_text(found.bytes()?)?;
+                continue;
             }
-            next = loop {
-                let Some((fields, is_map)) = open.last_mut() else { return Ok(()) };
-                match fields.next_field()? {
-                    None => {
-                        open.pop();
-                    }
-                    Some(field) if field.number == 1 => {
-                        let bytes = field.bytes()?;
-                        break if *is_map { read_key_value(bytes)?.1 } else { Self::read(bytes)? };
-                    }
-                    Some(_) => {}
-                }
-            };
+            (Level::Any, BOOL | INT) => {
+                found.varint()?;
+                continue;
+            }
+            (Level::Any, DOUBLE) => {
+                found.fixed64()?;
+                continue;
+            }
+            (Level::Any, BYTES) => {
+                found.bytes()?;
+                continue;
+            }
+            (Level::Any, ARRAY) => Level::Array,
+            (Level::Any, MAP) => Level::Map,
+            (Level::Map, 1) => Level::Pair,
+            (Level::Array, 1) | (Level::Pair, 2) => Level::Any,
+            _ => continue,
+        };
+        let bytes = found.bytes()?;
+        if matches!(below, Level::Any) && AnyView::read_plain(bytes)?.is_some() {
+            continue;
         }
+        depth += u32::from(matches!(below, Level::Array | Level::Map));
+        if depth > Bounds::MAX_DEPTH {
+            return Err(DecodeError::TooDeep);
+        }
+        open.push((Fields::new(bytes), below));
     }
+    Ok(())
 }
 
 /// The content of the next field with this number; `None` at the end or at something broken.
@@ -271,11 +311,7 @@ pub(crate) fn check_key_value(bytes: &[u8]) -> Result<(), DecodeError> {
         }
         return AnyView::check(value).map(|_| ());
     }
-    let (_, value) = read_any_key_value(bytes)?;
-    if let AnyView::Array(_) | AnyView::Map(_) = value {
-        value.check_nested()?;
-    }
-    Ok(())
+    check_all(bytes, Level::Pair)
 }
 
 /// The key-value pairs of a message that stand under one field number; what is broken is left out.
@@ -491,6 +527,9 @@ mod tests {
         assert_eq!(AnyView::check(&[0x0a, 1, 0xff]), Err(DecodeError::Utf8));
         assert_eq!(AnyView::check(&[0x0a, 5, 1]), Err(DecodeError::Truncated));
         assert_eq!(AnyView::check(&[0x08, 1]), Err(DecodeError::WireType { field: 1 }));
+        // broken, and hidden by a later value
+        assert_eq!(AnyView::check(&[0x2a, 2, 0x0a, 1, 0x10, 1]), Err(DecodeError::Truncated));
+        assert_eq!(check_key_value(&[0x12, 4, 0x2a, 2, 0x0a, 1, 0x12, 0]), Err(DecodeError::Truncated));
         // broken inside a list
         assert_eq!(AnyView::check(&[0x2a, 4, 0x0a, 2, 0x0a, 1]), Err(DecodeError::Truncated));
     }

@@ -12,10 +12,10 @@ use super::wire::{
 use crate::value::Value;
 
 /// Items of a request: field 1 of the request, 2 of the resource's message, 2 of the scope's.
-const GROUPS: u32 = 1;
-const WHO: u32 = 1;
-const ITEMS: u32 = 2;
-const SCHEMA_URL: u32 = 3;
+pub(super) const GROUPS: u32 = 1;
+pub(super) const WHO: u32 = 1;
+pub(super) const ITEMS: u32 = 2;
+pub(super) const SCHEMA_URL: u32 = 3;
 
 /// Who made the telemetry: a service and the machine it runs on, as attributes. Encoded once.
 ///
@@ -69,6 +69,14 @@ impl Resource {
         // What this type holds was written or checked by this crate.
         ResourceView::read(&self.message).unwrap_or_default()
     }
+
+    pub(super) fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    pub(super) fn schema_url(&self) -> &str {
+        &self.schema_url
+    }
 }
 
 /// The library or program part that recorded. Encoded once.
@@ -110,6 +118,14 @@ impl Scope {
         // What this type holds was written by this crate.
         ScopeView::read(&self.message).unwrap_or_default()
     }
+
+    pub(super) fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    pub(super) fn schema_url(&self) -> &str {
+        &self.schema_url
+    }
 }
 
 /// The lengths of a request's nested messages, known before a byte is written.
@@ -135,17 +151,17 @@ impl Lengths {
 }
 
 /// Length of a field with a one-byte tag that is left out when empty.
-fn present_len(content: &[u8]) -> usize {
+pub(super) fn present_len(content: &[u8]) -> usize {
     if content.is_empty() { 0 } else { bytes_field_len(WHO, content.len()) }
 }
 
-fn put_present(out: &mut Vec<u8>, field: u32, content: &[u8]) {
+pub(super) fn put_present(out: &mut Vec<u8>, field: u32, content: &[u8]) {
     if !content.is_empty() {
         put_bytes_field(out, field, content);
     }
 }
 
-fn put_header(out: &mut Vec<u8>, field: u32, length: usize) {
+pub(super) fn put_header(out: &mut Vec<u8>, field: u32, length: usize) {
     put_varint(out, tag(field, BYTES));
     put_varint(out, length as u64);
 }
@@ -314,7 +330,7 @@ pub struct ScopeGroup<'a> {
 }
 
 impl<'a> ScopeGroup<'a> {
-    /// The items: `Span` or `LogRecord` messages.
+    /// The items: `Span`, `LogRecord` or `Metric` messages.
     pub fn items(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         messages(self.message, ITEMS)
     }

@@ -3,6 +3,8 @@
 //! Lists are short and texts too: what matters is which fields are set, and how values nest.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod metrics;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
