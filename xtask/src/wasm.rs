@@ -21,8 +21,8 @@ usage: cargo xtask wasm [abi|meter|views|js]
 Builds the modules (all, or the one named) and shrinks them with wasm-opt:
 
   abi    bindings/abi, numbers and memory only     -> target/wasm/spanloom_abi.wasm
-  meter  the same, and metrics                     -> target/wasm/spanloom_meter.wasm
-  views  both, and JSON of requests and logs       -> target/wasm/spanloom_views.wasm
+  meter  the same, and metrics by handles          -> target/wasm/spanloom_meter.wasm
+  views  all: metric deltas, JSON of requests, logs -> target/wasm/spanloom_views.wasm
   js     bindings/js, with its JavaScript glue     -> pkg/dist/
 
 The import sections of abi, meter and views are held to bindings/abi/imports.txt.
@@ -87,7 +87,7 @@ impl Module {
         match self {
             Self::Abi | Self::Js => &[],
             Self::Meter => &["--features", "meter"],
-            Self::Views => &["--features", "meter,views"],
+            Self::Views => &["--features", "deltas,views"],
         }
     }
 

@@ -178,16 +178,6 @@ exports! {
         with(|module| module.meter.record(series, number));
     }
 
-    /// Adds a batch of metrics that Python marshalled to what is measured; gives how many there were.
-    fn meter_fold(batch: *const u8, len: usize, now_unix_nano: u64) -> u32 {
-        with(|module| module.fold_metrics(memory::slice(batch, len), now_unix_nano))
-    }
-
-    /// Turns a batch of metrics that Python marshalled into records; gives how many there were.
-    fn ingest_metrics(batch: *const u8, len: usize) -> u32 {
-        with(|module| module.marshal_metrics(memory::slice(batch, len)))
-    }
-
     /// Answers with an OTLP metrics request of this [temporality](codes::TemporalityCode); with nothing where there is
     /// nothing to say.
     fn meter_collect(now_unix_nano: u64, temporality: u32) -> u32 {
@@ -202,6 +192,19 @@ exports! {
     /// How often a [problem](codes::MeterProblem) occurred; negative where there is none with this number.
     fn meter_problems(problem: u32) -> f64 {
         with(|module| module.meter.problems(problem))
+    }
+}
+
+#[cfg(feature = "deltas")]
+exports! {
+    /// Adds a batch of metrics that Python marshalled to what is measured; gives how many there were.
+    fn meter_fold(batch: *const u8, len: usize, now_unix_nano: u64) -> u32 {
+        with(|module| module.fold_metrics(memory::slice(batch, len), now_unix_nano))
+    }
+
+    /// Turns a batch of metrics that Python marshalled into records; gives how many there were.
+    fn ingest_metrics(batch: *const u8, len: usize) -> u32 {
+        with(|module| module.marshal_metrics(memory::slice(batch, len)))
     }
 }
 

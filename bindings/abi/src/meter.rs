@@ -11,7 +11,7 @@ use spanloom::meter::{
     Labels, Reader, Series, Slot, SumCell,
 };
 use spanloom::otlp::{Resource, Scope, encode_metrics};
-use spanloom::record::{fold_metrics, labels_of_compact};
+use spanloom::record::labels_of_compact;
 
 use crate::codes::{Answer, InstrumentCode, MeterProblem, TemporalityCode};
 
@@ -193,8 +193,9 @@ impl Meter {
     }
 
     /// Adds what the metrics among these records say.
+    #[cfg(feature = "deltas")]
     pub fn fold(&mut self, records: &[u8], now_unix_nano: u64) {
-        fold_metrics(records, &self.book, now_unix_nano);
+        spanloom::record::fold_metrics(records, &self.book, now_unix_nano);
     }
 
     /// Appends what everything stands at as a metrics request.

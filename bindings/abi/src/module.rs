@@ -91,7 +91,7 @@ impl Module {
 
     /// Adds a batch of metrics that Python marshalled to what is measured; gives how many there were. Nothing of them
     /// becomes part of the records.
-    #[cfg(feature = "meter")]
+    #[cfg(feature = "deltas")]
     pub fn fold_metrics(&mut self, batch: &[u8], now_unix_nano: u64) -> u32 {
         let mut records = Vec::new();
         let metrics = self.ingest.marshal_metrics(batch, &mut records);
@@ -100,7 +100,7 @@ impl Module {
     }
 
     /// Appends the records of a batch of metrics that Python marshalled.
-    #[cfg(feature = "meter")]
+    #[cfg(feature = "deltas")]
     pub fn marshal_metrics(&mut self, batch: &[u8]) -> u32 {
         count(self.ingest.marshal_metrics(batch, &mut self.records))
     }
@@ -182,14 +182,20 @@ fn count(spans: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codes::{InstrumentCode, MeterProblem, TemporalityCode};
 
     #[test]
     fn numbers_of_codes_lead_back_to_their_codes() {
         for number in 0..20 {
             assert!(Limit::from_number(number).is_none_or(|limit| limit as u32 == number));
             assert!(Count::from_number(number).is_none_or(|count| count as u32 == number));
+            assert!(InstrumentCode::from_number(number).is_none_or(|code| code as u32 == number));
+            assert!(TemporalityCode::from_number(number).is_none_or(|code| code as u32 == number));
+            assert!(MeterProblem::from_number(number).is_none_or(|problem| problem as u32 == number));
         }
-        assert_eq!((Limit::from_number(9), Count::from_number(4)), (None, None));
+        assert_eq!((Limit::from_number(9), Count::from_number(6)), (None, None));
+        assert_eq!((InstrumentCode::from_number(8), MeterProblem::from_number(5)), (None, None));
+        assert_eq!((TemporalityCode::from_number(0), TemporalityCode::from_number(3)), (None, None));
     }
 
     #[test]

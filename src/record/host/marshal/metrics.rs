@@ -118,9 +118,7 @@ fn point(
                 let number = number(reader)?.as_f64();
                 if number.is_finite() { state.record(number) } else { invalid += 1 }
             }
-            if state.count > 0 {
-                put(Reading::Exponential(state.point()));
-            }
+            put(Reading::Exponential(state.point()));
             Ok(invalid)
         }
     }
