@@ -136,7 +136,8 @@ fn every_program_of_the_meter_gives_its_golden_bytes() {
         if updating() && index % FULL_EVERY == 0 {
             let otlp: Vec<String> = played.otlp.iter().map(|otlp| hex(otlp)).collect();
             let full = json!({ "otlp": otlp, "json": played.json });
-            fs::write(folder().join("full").join(format!("meter-{name}.json")), format!("{full:#}\n")).unwrap();
+            fs::write(folder().join("full").join(format!("meter-{name}.json")), format!("{full:#}\n"))
+                .unwrap();
         }
         assert!(golden.insert(name.to_owned(), hashes).is_none(), "two programs are called {name}");
     }

@@ -224,5 +224,7 @@ fn collections(all: &mut Vec<Value>) {
         ["collect", "cumulative"],
     ]);
     all.push(json!({ "name": "mended", "ops": ops }));
-    all.push(json!({ "name": "nothing", "ops": [["collect", "cumulative"], ["collect", "delta"], ["commit"]] }));
+    all.push(
+        json!({ "name": "nothing", "ops": [["collect", "cumulative"], ["collect", "delta"], ["commit"]] }),
+    );
 }

@@ -1,12 +1,12 @@
 //! Plays a program of the meter on the native handles.
 
 use serde_json::Value as Json;
+use spanloom::Loom;
 use spanloom::host::{Clock, ManualClock};
 use spanloom::meter::{Aggregation, Reader};
 use spanloom::native::meter::{Counter, Gauge, Histogram, Meter, UpDownCounter};
 use spanloom::otlp::{Resource, Scope, encode_metrics, json::metrics_to_json};
 use spanloom::value::Value;
-use spanloom::Loom;
 
 use crate::play::{index, number, text, value, with_pairs};
 
@@ -74,7 +74,9 @@ fn bind(meter: &Meter, declared: &Json, labels: &Json) -> Series {
             "counter_int" => Series::CounterInt(bind!(meter.counter(&name))),
             "counter_double" => Series::CounterDouble(bind!(meter.counter(&name).fractional())),
             "up_down_counter_int" => Series::UpDownInt(bind!(meter.up_down_counter(&name))),
-            "up_down_counter_double" => Series::UpDownDouble(bind!(meter.up_down_counter(&name).fractional())),
+            "up_down_counter_double" => {
+                Series::UpDownDouble(bind!(meter.up_down_counter(&name).fractional()))
+            }
             "gauge_int" => Series::GaugeInt(bind!(meter.gauge(&name).whole())),
             "gauge_double" => Series::GaugeDouble(bind!(meter.gauge(&name))),
             "histogram" if numbers.is_empty() => Series::Histogram(bind!(meter.histogram(&name))),

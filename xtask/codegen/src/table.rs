@@ -59,7 +59,15 @@ pub const GROUPS: &[Group] = &[
     Group {
         name: "Layout",
         doc: "Sizes and references of the host layouts.",
-        rows: rows!(layout { LAYOUT_VERSION, SPAN_HEADER_LEN, INTERNED, LONG_NAME, MAX_NAMES, TUPLE_LEN, METRIC_TUPLE_LEN }),
+        rows: rows!(layout {
+            LAYOUT_VERSION,
+            SPAN_HEADER_LEN,
+            INTERNED,
+            LONG_NAME,
+            MAX_NAMES,
+            TUPLE_LEN,
+            METRIC_TUPLE_LEN
+        }),
     },
     Group {
         name: "Entry",
