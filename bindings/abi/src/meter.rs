@@ -3,7 +3,6 @@
 //! A handle is an index into a list that only grows, so it stays valid as long as the module lives, and a measurement is a
 //! look into that list and an addition. Whoever makes series makes them once: the same labels give the same handle.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use spanloom::meter::{
@@ -49,7 +48,8 @@ impl Default for Meter {
 #[derive(Debug)]
 struct Declared {
     family: AnyFamily,
-    known: BTreeMap<Labels, u32>,
+    /// The handles of its series, in the order in which they were asked for.
+    known: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -109,9 +109,9 @@ impl Meter {
                 AnyFamily::Distribution(book.distributions(instrument))
             }
         };
-        let same = self.instruments.iter().position(|known| known.family.is(&family));
+        let same = self.instruments.iter().position(|known| known.family.place() == family.place());
         let index = same.unwrap_or_else(|| {
-            self.instruments.push(Declared { family, known: BTreeMap::new() });
+            self.instruments.push(Declared { family, known: Vec::new() });
             self.instruments.len() - 1
         });
         handle_of(index)
@@ -122,12 +122,18 @@ impl Meter {
         let labels = if labels.is_empty() { Some(Labels::none()) } else { labels_of_compact(labels) };
         let declared = index_of(instrument).and_then(|index| self.instruments.get_mut(index));
         let (Some(labels), Some(declared)) = (labels, declared) else { return self.refuse() };
-        let (kept, handle) = declared.family.series(&labels, now_unix_nano);
-        if let Some(known) = declared.known.get(&kept) {
+        let handle = declared.family.series(&labels, now_unix_nano);
+        // The book has found the series by its labels; whether it has a handle already is a matter of addresses.
+        let is_this = |known: &&u32| {
+            index_of(**known)
+                .and_then(|index| self.series.get(index))
+                .is_some_and(|series| series.place() == handle.place())
+        };
+        if let Some(known) = declared.known.iter().find(is_this) {
             return *known;
         }
         let number = handle_of(self.series.len());
-        declared.known.insert(kept, number);
+        declared.known.push(number);
         self.series.push(handle);
         number
     }
@@ -262,41 +268,41 @@ impl Meter {
 }
 
 impl AnyFamily {
-    /// The series for these labels, and the labels that it has.
-    fn series(&self, labels: &Labels, now_unix_nano: u64) -> (Labels, Handle) {
+    /// The series for these labels.
+    fn series(&self, labels: &Labels, now_unix_nano: u64) -> Handle {
         let now = || now_unix_nano;
         match self {
-            Self::SumInt(family) => {
-                let series = family.series(labels, now);
-                (series.labels().clone(), Handle::SumInt(series, grows(family.instrument())))
-            }
+            Self::SumInt(family) => Handle::SumInt(family.series(labels, now), grows(family.instrument())),
             Self::SumDouble(family) => {
-                let series = family.series(labels, now);
-                (series.labels().clone(), Handle::SumDouble(series, grows(family.instrument())))
+                Handle::SumDouble(family.series(labels, now), grows(family.instrument()))
             }
-            Self::GaugeInt(family) => {
-                let series = family.series(labels, now);
-                (series.labels().clone(), Handle::GaugeInt(series))
-            }
-            Self::GaugeDouble(family) => {
-                let series = family.series(labels, now);
-                (series.labels().clone(), Handle::GaugeDouble(series))
-            }
-            Self::Distribution(family) => {
-                let series = family.series(labels, now);
-                (series.labels().clone(), Handle::Distribution(series))
-            }
+            Self::GaugeInt(family) => Handle::GaugeInt(family.series(labels, now)),
+            Self::GaugeDouble(family) => Handle::GaugeDouble(family.series(labels, now)),
+            Self::Distribution(family) => Handle::Distribution(family.series(labels, now)),
         }
     }
 
-    fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::SumInt(one), Self::SumInt(other)) => Arc::ptr_eq(one, other),
-            (Self::SumDouble(one), Self::SumDouble(other)) => Arc::ptr_eq(one, other),
-            (Self::GaugeInt(one), Self::GaugeInt(other)) => Arc::ptr_eq(one, other),
-            (Self::GaugeDouble(one), Self::GaugeDouble(other)) => Arc::ptr_eq(one, other),
-            (Self::Distribution(one), Self::Distribution(other)) => Arc::ptr_eq(one, other),
-            _ => false,
+    /// Where the family is: no two have the same place.
+    fn place(&self) -> *const () {
+        match self {
+            Self::SumInt(family) => Arc::as_ptr(family).cast(),
+            Self::SumDouble(family) => Arc::as_ptr(family).cast(),
+            Self::GaugeInt(family) => Arc::as_ptr(family).cast(),
+            Self::GaugeDouble(family) => Arc::as_ptr(family).cast(),
+            Self::Distribution(family) => Arc::as_ptr(family).cast(),
+        }
+    }
+}
+
+impl Handle {
+    /// Where the series is: no two have the same place.
+    fn place(&self) -> *const () {
+        match self {
+            Self::SumInt(series, _) => Arc::as_ptr(series).cast(),
+            Self::SumDouble(series, _) => Arc::as_ptr(series).cast(),
+            Self::GaugeInt(series) => Arc::as_ptr(series).cast(),
+            Self::GaugeDouble(series) => Arc::as_ptr(series).cast(),
+            Self::Distribution(series) => Arc::as_ptr(series).cast(),
         }
     }
 }
