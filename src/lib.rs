@@ -49,6 +49,7 @@
 //! | [`meter`], [`serving`] | names and buckets of metrics; latency and throughput of a benchmark |
 //! | [`spool`] | records on disk: what was written survives the death of its process |
 //! | [`value`], [`json`], [`vocabulary`] | values of attributes, JSON without loss, names of attributes |
+//! | [`health`] | whether the program and its endpoints are ready, and what probes are told |
 //! | [`config`] | settings from the environment and a YAML file |
 //! | [`host`] | the clock and randomness that a test rules itself |
 //!
@@ -64,6 +65,7 @@
 //! - `regex`: regular expressions as matchers of the redactor.
 //! - `serde`: serde's traits for values, SIDs, usage and workflow logs.
 //! - `tracing`: `tracing`, a layer that records tracing spans, and `logs`, one that writes log lines with trace ids.
+//! - `tower`: health as a tower service, for axum, tonic and hyper.
 //! - `opentelemetry`: `opentelemetry`, a provider behind OpenTelemetry's API.
 //! - `opentelemetry-sdk`: `opentelemetry_sdk`, an exporter for OpenTelemetry's SDK.
 //!
@@ -105,6 +107,7 @@ mod calendar;
 pub mod config;
 pub mod context;
 pub mod deliver;
+pub mod health;
 pub mod host;
 mod id;
 pub mod json;
@@ -144,6 +147,7 @@ pub use native::bridges::opentelemetry_sdk;
 pub use native::bridges::{logs, tracing};
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub use native::{
-    Current, Entered, Exporter, FileExporter, InNode, Ledger, Loom, LoomBuilder, MemoryExporter, Node,
-    NodeBuilder, Outgoing, Receipt, SetupError, Span, Workflow, WorkflowBuilder, current,
+    Current, Endpoint, Entered, Exporter, FileExporter, Health, HealthBuilder, InNode, Ledger, Loom,
+    LoomBuilder, MemoryExporter, Meter, Node, NodeBuilder, Outgoing, Receipt, SetupError, Span, Workflow,
+    WorkflowBuilder, current,
 };

@@ -93,6 +93,20 @@ fn certificates_are_looked_at() {
     assert!(said.starts_with("spanloom.exporters[0].certificate (line 4): cannot read"), "{said}");
 }
 
+#[cfg(feature = "tracing")]
+#[test]
+fn filters_of_log_lines_are_read_from_their_file() {
+    let good = file("log.toml", b"log_level = 'error'\n[log_filters]\n\"app::db\" = 'trace'\n");
+    let said = said_with(&[("DYN_LOGGING_CONFIG_PATH", good.as_os_str())]);
+    assert!(said.contains("log.toml\"  # DYN_LOGGING_CONFIG_PATH\n") && said.ends_with("[]"), "{said}");
+    let broken = file("broken.toml", b"\n[log_filters\n");
+    let said = said_with(&[("DYN_LOGGING_CONFIG_PATH", broken.as_os_str())]);
+    let wanted = format!("DYN_LOGGING_CONFIG_PATH: cannot read {broken:?}: line 2: it is no TOML: ");
+    assert!(said.starts_with(&wanted), "{said}");
+    let said = said_with(&[("DYN_LOGGING_CONFIG_PATH", OsStr::new("/no/such.toml"))]);
+    assert!(said.contains("is ignored: there is no such file"), "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_value_that_is_no_text_is_named() {

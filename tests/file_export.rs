@@ -1,45 +1,38 @@
 //! Spans in files: whole lines only, and as many files as were asked for.
 #![cfg(feature = "native")]
 
+#[path = "common/scratch.rs"]
+mod scratch;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use scratch::Folder;
 use spanloom::otlp::json::traces_from_json;
 use spanloom::otlp::{TracesView, decode_traces};
 use spanloom::{FileExporter, Loom};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A folder of its own for each test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("spanloom-file-export-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("traces.jsonl")
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(&self.0)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
+/// An empty folder.
+fn empty(name: &str) -> Folder {
+    let folder = Folder::new(&format!("file-export-{name}"));
+    fs::create_dir(&folder.0).unwrap();
+    folder
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn file(folder: &Folder) -> PathBuf {
+    folder.0.join("traces.jsonl")
+}
+
+fn names_in(folder: &Folder) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(&folder.0)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }
 
 fn record(exporter: FileExporter, workflows: &[&str]) {
@@ -63,74 +56,74 @@ fn spans(path: &Path) -> Vec<String> {
 
 #[test]
 fn lines_are_appended_to_what_is_there() {
-    let folder = Folder::new("append");
-    record(FileExporter::append(folder.file()).unwrap(), &["one", "two"]);
-    record(FileExporter::append(folder.file()).unwrap(), &["three"]);
-    assert_eq!(spans(&folder.file()), ["one", "two", "three"]);
+    let folder = empty("append");
+    record(FileExporter::append(file(&folder)).unwrap(), &["one", "two"]);
+    record(FileExporter::append(file(&folder)).unwrap(), &["three"]);
+    assert_eq!(spans(&file(&folder)), ["one", "two", "three"]);
 }
 
 #[test]
 fn half_a_line_of_a_killed_program_stays_apart() {
-    let folder = Folder::new("torn");
-    fs::write(folder.file(), "{\"resourceSpans\":[{\"reso").unwrap();
-    record(FileExporter::append(folder.file()).unwrap(), &["one", "two"]);
-    let text = fs::read_to_string(folder.file()).unwrap();
+    let folder = empty("torn");
+    fs::write(file(&folder), "{\"resourceSpans\":[{\"reso").unwrap();
+    record(FileExporter::append(file(&folder)).unwrap(), &["one", "two"]);
+    let text = fs::read_to_string(file(&folder)).unwrap();
     let (torn, rest) = text.split_once('\n').unwrap();
     assert_eq!(torn, "{\"resourceSpans\":[{\"reso");
-    fs::write(folder.file(), rest).unwrap();
-    assert_eq!(spans(&folder.file()), ["one", "two"]);
+    fs::write(file(&folder), rest).unwrap();
+    assert_eq!(spans(&file(&folder)), ["one", "two"]);
 }
 
 #[test]
 fn full_files_are_moved_on_and_the_oldest_go() {
-    let folder = Folder::new("rotate");
+    let folder = empty("rotate");
     // Shorter than any line: each gets a file of its own.
-    let exporter = FileExporter::append(folder.file()).unwrap().rotate_at(10).keep(2);
+    let exporter = FileExporter::append(file(&folder)).unwrap().rotate_at(10).keep(2);
     record(exporter, &["a", "b", "c", "d", "e"]);
-    assert_eq!(folder.names(), ["traces.jsonl", "traces.jsonl.1", "traces.jsonl.2"]);
+    assert_eq!(names_in(&folder), ["traces.jsonl", "traces.jsonl.1", "traces.jsonl.2"]);
     let numbered = |number: u32| spans(&folder.0.join(format!("traces.jsonl.{number}")));
     assert_eq!(
-        (spans(&folder.file()), numbered(1), numbered(2)),
+        (spans(&file(&folder)), numbered(1), numbered(2)),
         (vec!["e".into()], vec!["d".into()], vec!["c".into()])
     );
 }
 
 #[test]
 fn no_file_is_larger_than_was_asked_for() {
-    let folder = Folder::new("size");
+    let folder = empty("size");
     let names: Vec<String> = (0..40).map(|number| format!("workflow-{number:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let exporter = FileExporter::append(folder.file()).unwrap().rotate_at(3000).keep(100);
+    let exporter = FileExporter::append(file(&folder)).unwrap().rotate_at(3000).keep(100);
     record(exporter, &names);
     let mut all = Vec::new();
-    let files = folder.names();
+    let files = names_in(&folder);
     assert!(files.len() > 2, "{files:?}");
     for number in (1..files.len()).rev() {
         let path = folder.0.join(format!("traces.jsonl.{number}"));
         assert!(fs::metadata(&path).unwrap().len() <= 3000);
         all.extend(spans(&path));
     }
-    all.extend(spans(&folder.file()));
+    all.extend(spans(&file(&folder)));
     assert_eq!(all, names);
 }
 
 #[test]
 fn without_old_files_there_is_one() {
-    let folder = Folder::new("none");
-    record(FileExporter::append(folder.file()).unwrap().rotate_at(10).keep(0), &["a", "b"]);
-    assert_eq!(folder.names(), ["traces.jsonl"]);
-    assert_eq!(spans(&folder.file()), ["b"]);
+    let folder = empty("none");
+    record(FileExporter::append(file(&folder)).unwrap().rotate_at(10).keep(0), &["a", "b"]);
+    assert_eq!(names_in(&folder), ["traces.jsonl"]);
+    assert_eq!(spans(&file(&folder)), ["b"]);
 }
 
 #[test]
 fn a_new_day_begins_a_new_file() {
-    let folder = Folder::new("daily");
-    record(FileExporter::append(folder.file()).unwrap(), &["yesterday"]);
+    let folder = empty("daily");
+    record(FileExporter::append(file(&folder)).unwrap(), &["yesterday"]);
     let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
-    fs::File::options().append(true).open(folder.file()).unwrap().set_modified(long_ago).unwrap();
-    record(FileExporter::append(folder.file()).unwrap().rotate_daily(), &["today"]);
+    fs::File::options().append(true).open(file(&folder)).unwrap().set_modified(long_ago).unwrap();
+    record(FileExporter::append(file(&folder)).unwrap().rotate_daily(), &["today"]);
     assert_eq!(spans(&folder.0.join("traces.jsonl.1")), ["yesterday"]);
-    assert_eq!(spans(&folder.file()), ["today"]);
+    assert_eq!(spans(&file(&folder)), ["today"]);
 }
 
 #[cfg(target_os = "linux")]

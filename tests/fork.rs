@@ -2,11 +2,18 @@
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "time is what is bounded")]
 
+#[cfg(all(feature = "tracing", feature = "opentelemetry"))]
+#[path = "fork/bridges.rs"]
+mod bridges;
+#[path = "common/scratch.rs"]
+mod scratch;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use scratch::Folder;
 use spanloom::deliver::{Options, Reason};
 use spanloom::host::{Clock, SeededEntropy};
 use spanloom::native::{OtlpHttp, SpoolConfig};
@@ -302,11 +309,10 @@ fn f18_a_child_that_records_nothing_ends_at_once() {
 #[test]
 fn f18_each_process_has_a_spool_of_its_own() {
     let _alone = alone();
-    let folder = std::env::temp_dir().join(format!("spanloom-fork-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
+    let folder = Folder::new("fork");
     let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
     let patience = Duration::from_millis(100);
-    let loom = to(&hole).spool(SpoolConfig::new(&folder)).shutdown_timeout(patience).build();
+    let loom = to(&hole).spool(SpoolConfig::new(&folder.0)).shutdown_timeout(patience).build();
     spans(&loom, 5);
     assert_eq!(loom.flush(patience).pending, 5);
     in_child(|| {
@@ -316,11 +322,9 @@ fn f18_each_process_has_a_spool_of_its_own() {
     });
     drop(loom);
     let memory = MemoryExporter::new();
-    let loom = Loom::builder().exporter(memory.clone()).spool(SpoolConfig::new(&folder)).build();
+    let loom = Loom::builder().exporter(memory.clone()).spool(SpoolConfig::new(&folder.0)).build();
     assert_eq!(loom.flush(LONG).delivered, 12);
     assert_eq!(memory.span_count(), 12);
-    drop(loom);
-    let _ = std::fs::remove_dir_all(&folder);
 }
 
 #[test]
@@ -366,4 +370,33 @@ fn f18_without_a_twin_nothing_is_lost_in_silence() {
     });
     spans(&loom, 1);
     assert_eq!(loom.flush(LONG).delivered, 1);
+}
+
+#[test]
+fn f18_health_goes_on_in_a_child_that_asks_for_it() {
+    let _alone = alone();
+    let health =
+        spanloom::Health::builder().require(["generate"]).canary(Duration::from_millis(1), LONG).build();
+    let generate = health.endpoint("generate");
+    generate.check(|| Ok::<(), String>(()));
+    health.serve(("127.0.0.1", 0)).unwrap();
+    in_child(|| {
+        // Nothing here waits for what the parent's threads have locked; what they had running is started anew.
+        let embed = health.endpoint("embed");
+        assert!(embed.check(|| Ok::<(), String>(())));
+        assert!(health.check("generate", || Err("gone")));
+        let start = Instant::now();
+        while health.failure("generate").as_deref() != Some("gone") {
+            assert!(start.elapsed() < LONG, "nothing is checked");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let address = health.serve(("127.0.0.1", 0)).unwrap();
+        let mut probe = std::net::TcpStream::connect(address).unwrap();
+        probe.set_read_timeout(Some(LONG)).unwrap();
+        std::io::Write::write_all(&mut probe, b"GET /health HTTP/1.1\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut probe, &mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    });
+    assert!(health.is_ready("generate"));
 }

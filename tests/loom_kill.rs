@@ -4,12 +4,16 @@
 //! program says on its standard output which spans it has ended, in their order, and how many of them its spool has written.
 //! `SPANLOOM_KILLS` asks for more kills than the usual 40.
 
+#[path = "common/scratch.rs"]
+mod scratch;
+
 use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use scratch::Folder;
 use spanloom::deliver::{Options, Reason};
 use spanloom::host::{Entropy, SeededEntropy};
 use spanloom::native::{OtlpHttp, SpoolConfig};
@@ -109,24 +113,8 @@ fn written_in(said: &[u8]) -> Option<usize> {
     whole.lines().rev().find_map(|line| line.strip_prefix("w ")?.parse().ok())
 }
 
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("spanloom-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 fn f16_killed_between_the_store_and_its_answer() {
-    let folder = Scratch::new("f16");
+    let folder = Folder::new("f16");
     let pause = Action::PauseAfterStore(PauseAfterStore { seconds: 60.0, then: AfterPause::Reset });
     let chaos = Chaos::start(Scenario::new("F16").step(Step::new(pause).times(1))).expect("a port");
     let mut child = start(&folder.0, &chaos.endpoint());
@@ -153,7 +141,7 @@ fn f16_killed_between_the_store_and_its_answer() {
 }
 
 fn f15_killed_at_any_moment(kills: u64) {
-    let folder = Scratch::new("f15");
+    let folder = Folder::new("f15");
     let random = SeededEntropy::new(u64::from(std::process::id()));
     // A receiver that answers late, not at all, or forgets that it has stored.
     let late = PauseAfterStore { seconds: 0.02, then: AfterPause::Answer };

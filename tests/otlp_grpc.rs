@@ -1,5 +1,8 @@
 //! The OTLP/gRPC exporter over real sockets on this machine, against a server that does what a test tells it to.
 
+#[path = "common/tunnel.rs"]
+mod tunnel;
+
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -19,6 +22,7 @@ use spanloom::{Exporter, Loom, MemoryExporter, Outgoing};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Builder;
 use tokio::task::AbortHandle;
+use tunnel::Tunnel;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -308,11 +312,17 @@ fn silence_costs_no_more_than_the_time_there_is() {
     assert_eq!(batch.send(&mut exporter), Answer::taken());
 }
 
-#[test]
-fn nobody_listens() {
+/// A port where nobody listens, and nobody else can while the socket is kept.
+fn closed_port() -> (socket2::Socket, SocketAddr) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
+}
+
+#[test]
+fn nobody_listens() {
+    let (_held, address) = closed_port();
     let mut exporter = OtlpGrpc::builder(format!("http://{address}")).build().unwrap();
     let answer = Batch::of(1).send(&mut exporter);
     assert!(matches!(&answer, Answer::Later { why, .. } if why.contains("refused")), "{answer:?}");
@@ -373,4 +383,80 @@ fn who_is_not_trusted_gets_nothing() {
     let mut plain = server.exporter();
     assert_later(&batch.send(&mut plain));
     assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn requests_go_through_the_proxy_that_was_given() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let secure = Server::start(vec![ok()], Some(with_tls(&made.cert, &made.signing_key)));
+    let plain = Server::replying([ok(), Reply::HangUp, ok()]);
+    let batch = Batch::of(3);
+    for (server, scheme, answers) in [(&plain, "http", &[true, false, true][..]), (&secure, "https", &[true])]
+    {
+        let (proxy, target) = (Tunnel::start(), format!("localhost:{}", server.address.port()));
+        let builder = OtlpGrpc::builder(format!("{scheme}://{target}"))
+            .header("x-api-key", "for the receiver")
+            .proxy(format!("http://me:p%40ss@{}", proxy.address))
+            .timeout(PATIENCE);
+        let builder = if scheme == "https" { builder.trust(Pem::text(made.cert.pem())) } else { builder };
+        let mut exporter = builder.build().unwrap();
+        for taken in answers {
+            assert_eq!(batch.send(&mut exporter) == Answer::taken(), *taken, "{scheme}");
+        }
+        // One tunnel a connection; a connection that ended was made anew.
+        let asked = proxy.asked();
+        assert_eq!(asked.len(), 1 + answers.iter().filter(|taken| !**taken).count());
+        let authorization = "Proxy-Authorization: Basic bWU6cEBzcw==";
+        let head = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n\r\n");
+        assert!(asked.iter().all(|asked| *asked == head), "{asked:?}");
+        let request = &server.requests()[0];
+        assert_eq!(request.body, batch.outgoing(PATIENCE).to_otlp());
+        assert_eq!(request.headers["x-api-key"], "for the receiver");
+        assert!(!request.headers.contains_key("proxy-authorization"));
+    }
+}
+
+/// A proxy that answers everything with these words.
+#[expect(clippy::disallowed_methods, reason = "a proxy needs a thread")]
+fn proxy_saying(words: &'static str) -> SocketAddr {
+    use std::io::Write as _;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let _ = client.read(&mut [0; 4096]).and_then(|_| client.write_all(words.as_bytes()));
+        }
+    });
+    address
+}
+
+#[test]
+fn a_proxy_that_does_not_let_us_through() {
+    let server = Server::replying([ok()]);
+    let through = |proxy: SocketAddr| {
+        let builder = OtlpGrpc::builder(format!("http://{}", server.address)).timeout(PATIENCE);
+        let mut exporter = builder.proxy(format!("http://me:secret@{proxy}")).build().unwrap();
+        let answer = Batch::of(1).send(&mut exporter);
+        assert!(!format!("{answer:?}").contains("secret"), "{answer:?}");
+        answer
+    };
+    assert_refused(
+        &through(proxy_saying("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")),
+        Reason::Auth,
+    );
+    let busy = through(proxy_saying("HTTP/1.1 502 Bad Gateway\r\n\r\n"));
+    assert!(matches!(&busy, Answer::Later { why, .. } if why.ends_with("HTTP 502")), "{busy:?}");
+    assert_later(&through(proxy_saying("what?\r\n\r\n")));
+    assert_later(&through(proxy_saying("HTTP/1.1 200 OK\r\n")));
+    let (_held, gone) = closed_port();
+    assert_later(&through(gone));
+    assert!(server.requests().is_empty());
+    for (url, fix) in [
+        ("socks5://me:secret@proxy", "give one that starts with http:// or https://"),
+        ("https://proxy", "gRPC goes through proxies with http:// alone"),
+        ("http://me:secret@", "give an address such as http://proxy:3128"),
+    ] {
+        let error = OtlpGrpc::builder("http://collector:4317").proxy(url).build().unwrap_err();
+        assert_eq!(error.to_string(), format!("the proxy of OtlpGrpcBuilder::proxy cannot be used: {fix}"));
+    }
 }

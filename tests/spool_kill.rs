@@ -4,19 +4,24 @@
 //! child first delivers what the child before it left, then records until it is killed. It tells on its standard output
 //! what it knows, each time before anybody may rely on it.
 
+#[path = "common/records.rs"]
+mod records;
+#[path = "common/scratch.rs"]
+mod scratch;
+
 use std::collections::BTreeSet;
 use std::env;
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use spanloom::host::{Entropy, SeededEntropy};
 use spanloom::native::{FolderFiles, system_unix_nanos};
-use spanloom::otlp::span::{SpanKind, SpanView};
-use spanloom::record::{Limits, Records, SpanBuilder, SpanRole, SpanStart};
 use spanloom::spool::{RecoveryOptions, RecoveryReport, Spool, SpoolOptions, recover};
-use spanloom::{SpanId, TraceId};
+
+use records::{ended_with, ids};
+use scratch::Folder;
 
 const KILLS: u64 = 320;
 /// Ids of one child begin at a multiple of this.
@@ -30,33 +35,6 @@ fn main() {
         (Ok(folder), Ok(round)) => record_until_killed(Path::new(&folder), round.parse().expect("a number")),
         _ => supervise(),
     }
-}
-
-fn record(id: u64, text: &str) -> Vec<u8> {
-    let mut builder = SpanBuilder::new(Limits::default());
-    builder.start(&SpanStart {
-        workflow: SpanId::NONE,
-        trace_id: TraceId::from_halves(1, id),
-        span_id: SpanId::from_u64(id),
-        parent_span_id: SpanId::NONE,
-        parent_is_remote: false,
-        trace_flags: 1,
-        trace_state: "",
-        name: "step",
-        span_kind: SpanKind::Internal,
-        node_kind: "",
-        role: SpanRole::Span,
-        start_unix_nano: 1,
-    });
-    builder.attribute("text", text);
-    builder.finish(2).to_vec()
-}
-
-fn ids(records: &[u8]) -> impl Iterator<Item = u64> {
-    Records::new(records).map(|record| {
-        let record = record.expect("what is recovered is whole");
-        SpanView::read(record.body).expect("a span").span_id.to_u64()
-    })
 }
 
 /// The program that dies. Lines: `d` an id was delivered, `a` up to here accepted, `w` up to here written, `s` up to here
@@ -73,7 +51,7 @@ fn record_until_killed(folder: &Path, round: u64) {
     let small = RecoveryOptions { chunk_bytes: 4_000, ..RecoveryOptions::default() };
     let mut recovered = recover(files.clone(), small, system_unix_nanos());
     while let Some(chunk) = recovered.next_chunk() {
-        ids(&chunk.records).for_each(|id| say("d", id));
+        ids(&chunk.records).into_iter().for_each(|id| say("d", id));
         recovered.acknowledge(chunk.number);
     }
     assert_eq!(recovered.report().io_errors, 0, "{:?}", recovered.report());
@@ -90,7 +68,7 @@ fn record_until_killed(folder: &Path, round: u64) {
         let id = round * IDS + spool.status().accepted + 1;
         let text = "x".repeat((random.next_u64() % 600) as usize);
         let durable = random.next_u64().is_multiple_of(64);
-        let (record, now) = (record(id, &text), system_unix_nanos());
+        let (record, now) = (ended_with(id, &text), system_unix_nanos());
         let appended = if durable { spool.append_durable(&record, now) } else { spool.append(&record, now) };
         say("a", round * IDS + appended.expect("there is room").last);
         let status = spool.status();
@@ -169,17 +147,8 @@ fn recover_all(folder: &Path) -> (BTreeSet<u64>, RecoveryReport) {
     (found, recovered.report().clone())
 }
 
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 fn supervise() {
-    let folder = Scratch(env::temp_dir().join(format!("spanloom-kill-{}", std::process::id())));
-    let _ = std::fs::remove_dir_all(&folder.0);
+    let folder = Folder::new("kill");
     let random = SeededEntropy::new(u64::from(std::process::id()));
     // Written and not about to be settled when its program died; not seen again since.
     let mut due = BTreeSet::new();

@@ -78,13 +78,13 @@ pub(super) fn read(draft: &mut Draft, text: &str, lookup: Lookup<'_>) -> Result<
     read_exporters(draft, &own, lookup)?;
     let mut rest = own.iter().filter(|entry| exporter_place(entry).is_none()).peekable();
     while let Some(entry) = rest.next() {
-        if is_propagator(entry) {
-            let mut names = texts_of(entry)?;
-            while let Some(next) = rest.next_if(|next| is_propagator(next)) {
-                names.push_str(&texts_of(next)?);
+        if let Some(list) = list_of(entry) {
+            let mut names = texts_of(entry, list)?;
+            while let Some(next) = rest.next_if(|next| list_of(next) == Some(list)) {
+                names.push_str(&texts_of(next, list)?);
             }
             let list = Entry {
-                path: entry.path.iter().take(2).cloned().collect(),
+                path: entry.path.iter().take(1 + list.len()).cloned().collect(),
                 leaf: Leaf::Text(names),
                 line: entry.line,
             };
@@ -100,13 +100,20 @@ pub(super) fn is_key(step: Option<&Step>, name: &str) -> bool {
     matches!(step, Some(Step::Key(key)) if key == name)
 }
 
-fn is_propagator(entry: &Entry) -> bool {
-    is_key(entry.path.get(1), "propagators") && matches!(entry.path.get(2), Some(Step::Index(_)))
+/// Settings that are lists of names.
+const LISTS: [&[&str]; 2] = [&["propagators"], &["health", "endpoints"]];
+
+/// The list that this is a member of.
+fn list_of(entry: &Entry) -> Option<&'static [&'static str]> {
+    LISTS.into_iter().find(|list| {
+        let mut below = entry.path.iter().skip(1);
+        list.iter().all(|key| is_key(below.next(), key)) && matches!(below.next(), Some(Step::Index(_)))
+    })
 }
 
-fn texts_of(entry: &Entry) -> Result<String, ConfigError> {
-    match (&entry.leaf, entry.path.len()) {
-        (Leaf::Text(text), 3) => Ok(format!("{text},")),
+fn texts_of(entry: &Entry, list: &[&str]) -> Result<String, ConfigError> {
+    match &entry.leaf {
+        Leaf::Text(text) if entry.path.len() == list.len() + 2 => Ok(format!("{text},")),
         _ => Err(not_a_text(entry, "a list of names")),
     }
 }
@@ -158,8 +165,13 @@ fn read_setting(draft: &mut Draft, entry: &Entry, lookup: Lookup<'_>) -> Result<
             _ => Err(unknown(entry, "spanloom.", own_keys())),
         };
     };
-    if setting.key == "propagators" && entry.leaf == Leaf::EmptyList {
-        let none = Entry { leaf: Leaf::Text("none".into()), ..entry.clone() };
+    let empty = match setting.key {
+        "propagators" => Some("none"),
+        "health.endpoints" => Some("[]"),
+        _ => None,
+    };
+    if let (Some(empty), Leaf::EmptyList) = (empty, &entry.leaf) {
+        let none = Entry { leaf: Leaf::Text(empty.into()), ..entry.clone() };
         return read_setting_text(draft, setting, &none, lookup);
     }
     read_setting_text(draft, setting, entry, lookup)

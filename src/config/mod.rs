@@ -22,6 +22,8 @@ mod exporter;
 #[cfg(feature = "yaml")]
 mod file;
 mod headers;
+mod health;
+mod log_filters;
 mod model;
 #[cfg(feature = "yaml")]
 mod near;
@@ -42,10 +44,15 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use error::{ConfigError, ConfigWarning};
 pub use exporter::{Compression, ConsoleFormat, Exporting, FileExporting, OtlpExporting, Protocol, Signal};
 pub use headers::Headers;
+pub use health::{Canary, ExportersInHealth, Health};
+pub use log_filters::LogFilters;
+#[cfg(feature = "tracing")]
+pub use log_filters::LogFiltersError;
 pub use model::{
     Batch, Config, ExemplarFilter, HistogramAggregation, JsonLogs, LogLevel, Metrics, Origin, Propagator,
     Redaction, Spool, Temporality,
 };
+pub(crate) use parse::percent_decoded;
 pub use secret::Secret;
 pub use settings::{KnownSetting, known_settings};
 

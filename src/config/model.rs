@@ -4,6 +4,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::exporter::{Exporting, OtlpExporting, Signal};
+use super::health::Health;
+use super::log_filters::LogFilters;
 use crate::deliver::Options;
 use crate::otlp::convention::Wording;
 use crate::record::Limits;
@@ -71,6 +73,8 @@ pub struct Config {
     pub random_flag: bool,
     /// JSON lines with trace context.
     pub json_logs: JsonLogs,
+    /// What is told of the program's health.
+    pub health: Health,
     /// Metrics.
     pub metrics: Metrics,
     /// Where log records go.
@@ -228,10 +232,12 @@ impl Default for Spool {
 pub struct JsonLogs {
     /// JSON instead of text.
     pub enabled: bool,
-    /// `level,target=level,...`
+    /// `level,target=level,...`; `info` where it gives no level and no file does.
     pub filter: String,
-    /// A file with further filters.
+    /// A TOML file with further filters.
     pub filter_file: Option<String>,
+    /// What that file says, where it was read: `Config::from_env` does.
+    pub file_filters: LogFilters,
     /// Also a line when a span is entered first, and one when it closes.
     pub span_events: bool,
     /// Local time with its offset instead of UTC.
@@ -244,8 +250,9 @@ impl Default for JsonLogs {
     fn default() -> Self {
         Self {
             enabled: false,
-            filter: "info".into(),
+            filter: String::new(),
             filter_file: None,
+            file_filters: LogFilters::default(),
             span_events: false,
             local_time: false,
             ansi: true,
@@ -384,6 +391,7 @@ impl Default for Config {
             live_view: false,
             random_flag: false,
             json_logs: JsonLogs::default(),
+            health: Health::default(),
             metrics: Metrics::default(),
             log_exporters: vec![default_exporter(Signal::Logs)],
             origins: BTreeMap::new(),

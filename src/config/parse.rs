@@ -135,7 +135,7 @@ pub(super) fn show_limit(time: Option<Duration>) -> String {
 }
 
 /// `%41` becomes `A`; a `%` without two digits behind it stays. `None` where the bytes are no UTF-8.
-pub(super) fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {

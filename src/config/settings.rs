@@ -4,6 +4,7 @@
 //! others do not. Settings of exporters have a table of their own in [`exporter`](super::exporter), for there may be many.
 
 use super::exporter::{FIELDS, Signal, choice, show_path, variables};
+use super::health::{self, ExportersInHealth};
 use super::model::{
     Config, ExemplarFilter, HistogramAggregation, LogLevel, Origin, Propagator, Temporality, put_attribute,
 };
@@ -133,7 +134,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "propagators",
         variables: &["OTEL_PROPAGATORS"],
         system: OTEL,
-        meaning: "what travels with requests: `tracecontext`, `baggage`, or `none`; in a file a list",
+        meaning: "what `Loom::inject` writes and `Loom::extract` reads: `tracecontext`, `baggage`, or `none`; in a file a list",
         set: set_propagators,
         show: |config| {
             let names: Vec<&str> = config.propagators.iter().map(|one| one.name()).collect();
@@ -484,7 +485,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "json_logs.filter",
         variables: &["DYN_LOG"],
         system: DYNAMO,
-        meaning: "what is logged: `level,target=level,...`",
+        meaning: "what is logged: `level,target=level,...`; the level is `info` where neither this nor a file gives one",
         set: |draft, given| {
             draft.config.json_logs.filter = given.text.into();
             Ok(())
@@ -495,7 +496,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         key: "json_logs.filter_file",
         variables: &["DYN_LOGGING_CONFIG_PATH"],
         system: DYNAMO,
-        meaning: "a TOML file with `log_level` and `[log_filters]`",
+        meaning: "a TOML file with `log_level` and `[log_filters]`; see [Dynamo](#dynamo)",
         set: |draft, given| {
             draft.config.json_logs.filter_file = Some(given.text.into());
             Ok(())
@@ -535,6 +536,120 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         show: |config| config.json_logs.ansi.to_string(),
+    },
+    Setting {
+        key: "health.host",
+        variables: &["DYN_SYSTEM_HOST"],
+        system: DYNAMO,
+        meaning: "the address that the health server listens on",
+        set: |draft, given| {
+            draft.config.health.host = health::host(given.text)?;
+            Ok(())
+        },
+        show: |config| quoted(Some(&config.health.host)),
+    },
+    Setting {
+        key: "health.port",
+        variables: &["DYN_SYSTEM_PORT"],
+        system: DYNAMO,
+        meaning: "its port: 0 for a free one, below 0 for no server",
+        set: |draft, given| {
+            draft.config.health.port = health::port(given.text)?;
+            Ok(())
+        },
+        show: |config| health::show_port(config.health.port),
+    },
+    Setting {
+        key: "health.path",
+        variables: &["DYN_SYSTEM_HEALTH_PATH"],
+        system: DYNAMO,
+        meaning: "where readiness is asked for",
+        set: |draft, given| {
+            draft.config.health.path = health::path(given.text)?;
+            Ok(())
+        },
+        show: |config| quoted(Some(&config.health.path)),
+    },
+    Setting {
+        key: "health.live_path",
+        variables: &["DYN_SYSTEM_LIVE_PATH"],
+        system: DYNAMO,
+        meaning: "where it is asked whether the program is alive",
+        set: |draft, given| {
+            draft.config.health.live_path = health::path(given.text)?;
+            Ok(())
+        },
+        show: |config| quoted(Some(&config.health.live_path)),
+    },
+    Setting {
+        key: "health.starting",
+        variables: &["DYN_SYSTEM_STARTING_HEALTH_STATUS"],
+        system: DYNAMO,
+        meaning: "what the program is until more is known: `ready` or `notready`",
+        set: |draft, given| {
+            draft.config.health.starting = health::status(given.text)?;
+            Ok(())
+        },
+        show: |config| config.health.starting.name().into(),
+    },
+    Setting {
+        key: "health.endpoints",
+        variables: &["DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS"],
+        system: DYNAMO,
+        meaning: "the endpoints that must be ready, as a list of names; the variable gives a warning, as Dynamo has deprecated it",
+        set: |draft, given| {
+            draft.config.health.endpoints = health::endpoints(given.text)?;
+            if !given.variable().is_empty() && !draft.config.health.endpoints.is_empty() {
+                let message = "Dynamo has deprecated it, it works all the same; canary checks say by themselves which endpoints count";
+                draft.warn(given.key, message.into());
+            }
+            Ok(())
+        },
+        show: |config| health::show_endpoints(&config.health.endpoints),
+    },
+    Setting {
+        key: "health.canary.enabled",
+        variables: &["DYN_HEALTH_CHECK_ENABLED"],
+        system: DYNAMO,
+        meaning: "checks endpoints that nobody uses",
+        set: |draft, given| {
+            draft.config.health.canary.enabled = health::switch(given.text)?;
+            Ok(())
+        },
+        show: |config| config.health.canary.enabled.to_string(),
+    },
+    Setting {
+        key: "health.canary.wait",
+        variables: &["DYN_CANARY_WAIT_TIME"],
+        system: DYNAMO,
+        meaning: "how long an endpoint is idle before it is checked; the variable is in seconds",
+        set: |draft, given| {
+            draft.config.health.canary.wait = health::seconds(given)?;
+            Ok(())
+        },
+        show: |config| parse::show_duration(config.health.canary.wait),
+    },
+    Setting {
+        key: "health.canary.timeout",
+        variables: &["DYN_HEALTH_CHECK_REQUEST_TIMEOUT"],
+        system: DYNAMO,
+        meaning: "how long a check may take; the variable is in seconds",
+        set: |draft, given| {
+            draft.config.health.canary.timeout = health::seconds(given)?;
+            Ok(())
+        },
+        show: |config| parse::show_duration(config.health.canary.timeout),
+    },
+    Setting {
+        key: "health.exporters",
+        variables: &["SPANLOOM_HEALTH_EXPORTERS"],
+        system: OWN,
+        meaning: "what exporters have to do with health: `hidden`, `shown` in the answer, or `decide`: a dead one makes the program not ready",
+        set: |draft, given| {
+            draft.config.health.exporters = choice(&ExportersInHealth::ALL, |one| one.name(), given.text)?;
+            Ok(())
+        },
+        show: |config| config.health.exporters.name().into(),
     },
     Setting {
         key: "metrics.interval",

@@ -51,6 +51,7 @@
 mod baggage;
 mod carrier;
 mod propagator;
+mod propagators;
 mod request_id;
 mod span_context;
 mod traceparent;
@@ -62,6 +63,7 @@ pub use propagator::{
     BAGGAGE, Context, ExtractReport, TRACEPARENT, TRACESTATE, X_REQUEST_ID, extract, extract_with_report,
     inject, strip,
 };
+pub use propagators::Propagators;
 pub use request_id::{RequestId, RequestIdError};
 pub use span_context::{RootOptions, SpanContext, TraceFlags};
 pub use traceparent::{TraceparentError, loose_ids};

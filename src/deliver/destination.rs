@@ -140,8 +140,8 @@ impl Destination {
 
     // What comes in.
 
-    /// Takes a parcel into the queue, as far as there is room; the rest is dropped as [`Reason::QueueFull`]. A spool that
-    /// can wait asks for [`Self::room`] first.
+    /// Takes a parcel into the queue, as far as there is room; the rest is dropped as [`Reason::QueueFull`], or as
+    /// [the parcel](Parcel::unspooled) says. A spool that can wait asks for [`Self::room`] first.
     ///
     /// ```
     /// # use spanloom::{SpanId, record::{Record, RecordKind}};
@@ -168,7 +168,7 @@ impl Destination {
             return Offered { taken: spans, dropped: 0 };
         }
         if self.over {
-            self.lose(Reason::ShutdownTimeout, "the program has said that it ends", [piece]);
+            self.lose_for_want(Reason::ShutdownTimeout, "the program has said that it ends", vec![piece]);
             return Offered { taken: 0, dropped: spans };
         }
         if piece.size.bytes == 0 {
@@ -180,7 +180,7 @@ impl Destination {
             return Offered { taken: spans, dropped: 0 };
         }
         let own = lost.iter().filter(|piece| piece.order == order).map(|piece| piece.size.spans).sum();
-        self.lose(Reason::QueueFull, "more is recorded than can be sent, or sending fails", lost);
+        self.lose_for_want(Reason::QueueFull, "more is recorded than can be sent, or sending fails", lost);
         let dropped = before.saturating_add(spans).saturating_sub(self.queue.size().spans);
         Offered { taken: spans.saturating_sub(own), dropped }
     }
@@ -214,7 +214,7 @@ impl Destination {
     }
 
     /// When the next request is to go out; `None` where none is as things are.
-    fn due(&self) -> Option<u64> {
+    pub(crate) fn due(&self) -> Option<u64> {
         let most = if self.health.is_unwell() { 1 } else { self.options.in_flight };
         if self.flying.len() >= most {
             return None;
@@ -278,6 +278,17 @@ impl Destination {
         self.notices.note(NoticeKind::Lost(reason), &format!("spans are lost ({}): {why}", reason.name()));
     }
 
+    /// As [`Self::lose`], where a spool might have kept them: then its own reason counts.
+    fn lose_for_want(&mut self, reason: Reason, why: &str, mut pieces: Vec<Piece>) {
+        while let Some(first) = pieces.first() {
+            let own = first.lost_as(reason);
+            let (lost, others) =
+                pieces.into_iter().partition::<Vec<_>, _>(|piece| piece.lost_as(reason) == own);
+            self.lose(own, why, lost);
+            pieces = others;
+        }
+    }
+
     fn settle(&mut self, pieces: &[Piece]) {
         for piece in pieces {
             self.settled.settle(piece.order, piece.size.bytes);
@@ -303,6 +314,18 @@ impl Destination {
     #[must_use]
     pub const fn ledger(&self) -> Ledger {
         self.ledger
+    }
+
+    /// Failures in a row, each of which began a longer pause; 0 after a request that was taken.
+    #[must_use]
+    pub const fn failures(&self) -> u32 {
+        self.health.failures()
+    }
+
+    /// True while requests go out one at a time and slowly, because the last ones failed.
+    #[must_use]
+    pub const fn is_unwell(&self) -> bool {
+        self.health.is_unwell()
     }
 
     /// How much was done.

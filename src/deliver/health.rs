@@ -32,6 +32,10 @@ impl Health {
         self.unwell
     }
 
+    pub(super) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// The first moment at which the next request may go out.
     pub(super) fn ready_at(&self) -> u64 {
         if !self.unwell {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::reason::Reason;
 use crate::record::{RecordError, RecordKind, Records};
 
 /// How much there is in a run of records.
@@ -92,6 +93,7 @@ pub struct Parcel {
     size: Size,
     broken: u64,
     last_sequence: Option<u64>,
+    unspooled: Option<Reason>,
 }
 
 impl Parcel {
@@ -106,7 +108,7 @@ impl Parcel {
         if stream.capacity() / 2 > stream.len() {
             stream.shrink_to_fit();
         }
-        Self { stream: Arc::new(stream), size, broken, last_sequence: None }
+        Self { stream: Arc::new(stream), size, broken, last_sequence: None, unspooled: None }
     }
 
     /// The same, held by a spool under sequence numbers of which this is the last.
@@ -121,6 +123,25 @@ impl Parcel {
     #[must_use]
     pub const fn in_spool(mut self, last_sequence: u64) -> Self {
         self.last_sequence = Some(last_sequence);
+        self
+    }
+
+    /// The same, which a spool was to hold and for this reason does not. What of it is lost for want of room or of time is
+    /// counted under that reason, and not as [`Reason::QueueFull`] or [`Reason::ShutdownTimeout`]: it would be there still.
+    ///
+    /// ```
+    /// # use spanloom::{SpanId, record::{Record, RecordKind}};
+    /// use spanloom::deliver::{Destination, Options, Parcel, Reason};
+    /// # let mut stream = Vec::new();
+    /// # let span = Record { kind: RecordKind::Finished, flags: 0, revision: 0, workflow: SpanId::NONE, body: b"" };
+    /// # (0..3).for_each(|_| span.write(&mut stream));
+    /// let mut destination = Destination::new(&Options { queue_spans: 2, ..Options::default() });
+    /// destination.offer(Parcel::new(stream).unspooled(Reason::SpoolFull), 0);
+    /// assert_eq!(destination.ledger().dropped.get(Reason::SpoolFull), 1);
+    /// ```
+    #[must_use]
+    pub const fn unspooled(mut self, reason: Reason) -> Self {
+        self.unspooled = Some(reason);
         self
     }
 
@@ -157,7 +178,8 @@ impl Parcel {
     /// All of it, as a piece.
     pub(super) fn into_piece(self, order: u64) -> Piece {
         let range = 0..self.size.bytes;
-        Piece { stream: self.stream, range, size: self.size, order, stored: self.last_sequence.is_some() }
+        let (stored, unspooled) = (self.last_sequence.is_some(), self.unspooled);
+        Piece { stream: self.stream, range, size: self.size, order, stored, unspooled }
     }
 }
 
@@ -171,11 +193,18 @@ pub(super) struct Piece {
     pub(super) order: u64,
     /// A spool holds it.
     pub(super) stored: bool,
+    /// Why a spool that was to hold it does not.
+    unspooled: Option<Reason>,
 }
 
 impl Piece {
     pub(super) fn records(&self) -> &[u8] {
         self.stream.get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// Under which reason it is lost where that is for want of room or of time.
+    pub(super) fn lost_as(&self, reason: Reason) -> Reason {
+        self.unspooled.filter(|_| !self.stored).unwrap_or(reason)
     }
 
     /// Cuts between records: the first part is as long as `goes_on(before, after)` says of every record in it, told how

@@ -77,6 +77,12 @@ impl Queue {
         let mut batch = Batch::default();
         while let Some((came, piece)) = self.pop_front() {
             let held = batch.size;
+            let all = held.plus(piece.size);
+            if all.spans <= spans && all.encoded <= encoded {
+                // No need to look for a place to cut.
+                batch.push(piece);
+                continue;
+            }
             let (front, rest) = piece.cut(|before, after| {
                 let whole = held.plus(after);
                 held.plus(before).records == 0 || (whole.spans <= spans && whole.encoded <= encoded)

@@ -14,6 +14,7 @@ mod write;
 
 pub(crate) use read::{Event, Events};
 pub use read::{Expected, JsonError, MAX_DEPTH, read, read_within};
+pub(crate) use scan::plain_len;
 #[cfg(all(any(feature = "otlp-http", feature = "otlp-grpc"), not(target_arch = "wasm32")))]
 pub(crate) use write::put_base64;
 pub use write::{Style, Writer};

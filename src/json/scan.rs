@@ -4,7 +4,7 @@ const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// How many bytes come before the first control character, quotation mark or backslash.
-pub(super) fn plain_len(text: &[u8]) -> usize {
+pub(crate) fn plain_len(text: &[u8]) -> usize {
     let mut plain = 0;
     let mut words = text.chunks_exact(8);
     for word in &mut words {

@@ -56,6 +56,12 @@ impl<'a> Writer<'a> {
         self.out.push_str(text);
     }
 
+    /// A number of which the values of attributes have only half.
+    pub(crate) fn uint(&mut self, value: u64) {
+        self.before_value();
+        let _ = write!(self.out, "{value}");
+    }
+
     fn open(&mut self, bracket: char) {
         self.before_value();
         self.out.push(bracket);

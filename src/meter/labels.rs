@@ -64,8 +64,8 @@ impl Labels {
     #[must_use]
     pub fn and(&self, others: &Self) -> Self {
         let mut message = Vec::with_capacity(self.message.len() + others.message.len());
-        let (mut ours, mut theirs) = (self.keyed().peekable(), others.keyed().peekable());
-        while let Some((key, pair)) = ours.next() {
+        let mut theirs = others.keyed().peekable();
+        for (key, pair) in self.keyed() {
             while let Some((_, pair)) = theirs.next_if(|(other, _)| *other < key) {
                 put_bytes_field(&mut message, PAIR, pair);
             }

@@ -28,8 +28,10 @@ mod instrument;
 mod labels;
 pub mod name;
 mod number;
+pub mod prometheus;
 mod reader;
 mod reading;
+mod scrape;
 mod state;
 mod view;
 
@@ -46,5 +48,6 @@ pub use reading::{
     Buckets, Exemplar, ExponentialPoint, HistogramPoint, MetricSink, Point, Reading, Stream, StreamKind,
     Temporality,
 };
+pub use scrape::Scrape;
 pub use state::{Cell, DistributionCell, Shape, State};
 pub use view::{Aggregation, View};

@@ -7,7 +7,7 @@ use super::exponential::ExponentialState;
 use super::{Amount, HistogramPoint, Number, Reading};
 
 /// How many examples a series of an exponential histogram has.
-const EXPONENTIAL_EXAMPLES: u64 = 20;
+const EXPONENTIAL_EXAMPLES: usize = 20;
 
 /// What the cells of an instrument are made by.
 #[derive(Debug, Clone)]
@@ -85,8 +85,8 @@ impl Cell for DistributionCell {
             Self::Explicit(cell) => (cell.bucket_of(number.as_f64()), cell.bounds().len() + 1),
             // Magnitudes by powers of two: as good a spread as any.
             Self::Exponential(_) => {
-                let exponent = (number.as_f64().abs().to_bits() >> 52) % EXPONENTIAL_EXAMPLES;
-                (usize::try_from(exponent).unwrap_or(0), EXPONENTIAL_EXAMPLES as usize)
+                let exponent = usize::try_from(number.as_f64().abs().to_bits() >> 52).unwrap_or(0);
+                (exponent % EXPONENTIAL_EXAMPLES, EXPONENTIAL_EXAMPLES)
             }
         }
     }
@@ -119,7 +119,12 @@ impl State {
                 // The least and the greatest are those of all time, and so of no use for a part of it.
                 let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
                 let some = counts.iter().any(|count| *count > 0);
-                some.then(|| Self::Histogram(HistogramState { counts, sum: now.sum - before.sum, min, max }))
+                some.then_some(Self::Histogram(HistogramState {
+                    counts,
+                    sum: now.sum - before.sum,
+                    min,
+                    max,
+                }))
             }
             (Self::Exponential(now), Some(Self::Exponential(before))) => {
                 let mut since = now.since(before);

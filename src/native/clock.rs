@@ -12,21 +12,34 @@ use crate::host::Clock;
 
 /// How long a reading of the wall clock serves.
 const ANCHOR_LIFE: u64 = 1_000_000_000;
+/// So many cycles, and a rate of less than 2^32, can be multiplied.
+const MOST_CYCLES: u64 = u32::MAX as u64;
 /// A step back that small is the counter's inaccuracy, not a changed clock.
 const JITTER: u64 = 1_000_000;
 
-/// A reading of the wall clock.
-#[derive(Clone, Copy)]
+/// A thread's last reading of the wall clock, and all that it takes to go on from there.
 struct Reading {
-    /// The counter at that moment; zero where it was not known.
-    cycles: u64,
-    unix_nanos: u64,
+    /// The counter at that moment.
+    cycles: Cell<u64>,
+    /// For so many cycles the reading serves; zero where there is no counter, or its rate is not known.
+    life: Cell<u64>,
+    /// Nanoseconds of a cycle, as a fraction of 2^32.
+    rate: Cell<u64>,
+    unix_nanos: Cell<u64>,
     /// The last time by the reading before: where the counter ran ahead, time stands still until the wall clock has caught up.
-    not_before: u64,
+    not_before: Cell<u64>,
 }
 
 thread_local! {
-    static READING: Cell<Reading> = const { Cell::new(Reading { cycles: 0, unix_nanos: 0, not_before: 0 }) };
+    static READING: Reading = const {
+        Reading {
+            cycles: Cell::new(0),
+            life: Cell::new(0),
+            rate: Cell::new(0),
+            unix_nanos: Cell::new(0),
+            not_before: Cell::new(0),
+        }
+    };
 }
 
 /// Nanoseconds since 1970 by the system's clock. Within a thread it does not go back, unless somebody set the clock back.
@@ -38,37 +51,42 @@ thread_local! {
 #[inline]
 #[must_use]
 pub fn system_unix_nanos() -> u64 {
-    let reading = READING.get();
-    if let Some(now) = cycles::now() {
-        let passed = now.wrapping_sub(reading.cycles);
-        // Seen from no reading at all, that is the time since the processor was switched on.
-        if passed < u64::from(u32::MAX) {
-            let nanos = cycles::nanos(passed);
-            if nanos < ANCHOR_LIFE {
-                return (reading.unix_nanos + nanos).max(reading.not_before);
-            }
-        }
+    READING.with(|reading| {
+        let passed = cycles::count().wrapping_sub(reading.cycles.get());
+        if passed < reading.life.get() { reading.after(passed) } else { read_anew(reading) }
+    })
+}
+
+impl Reading {
+    /// The time so many cycles later, fewer than 2^32.
+    #[inline]
+    fn after(&self, passed: u64) -> u64 {
+        let nanos = passed.wrapping_mul(self.rate.get()) >> 32;
+        (self.unix_nanos.get() + nanos).max(self.not_before.get())
     }
-    read_anew(reading)
 }
 
 /// Asks the system.
 #[cold]
+#[inline(never)]
 #[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
-fn read_anew(last: Reading) -> u64 {
+fn read_anew(reading: &Reading) -> u64 {
     cycles::compare();
-    let cycles = cycles::now();
+    let cycles = cycles::count();
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let unix_nanos = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
-    let expected = match cycles {
-        Some(now) if last.cycles != 0 => last
-            .unix_nanos
-            .saturating_add(cycles::nanos(now.wrapping_sub(last.cycles).min(u64::from(u32::MAX)))),
-        _ => last.unix_nanos,
+    let expected = match reading.life.get() {
+        0 => reading.unix_nanos.get(),
+        _ => reading.after(cycles.wrapping_sub(reading.cycles.get()).min(MOST_CYCLES)),
     };
     let ran_ahead = expected > unix_nanos && expected - unix_nanos < JITTER;
     let not_before = if ran_ahead { expected } else { 0 };
-    READING.set(Reading { cycles: cycles.unwrap_or(0), unix_nanos, not_before });
+    let rate = cycles::rate();
+    reading.cycles.set(cycles);
+    reading.life.set((ANCHOR_LIFE << 32).checked_div(rate).unwrap_or(0).min(MOST_CYCLES));
+    reading.rate.set(rate);
+    reading.unix_nanos.set(unix_nanos);
+    reading.not_before.set(not_before);
     unix_nanos.max(not_before)
 }
 

@@ -68,7 +68,10 @@ fn with_environment(read: impl FnOnce(&dyn Fn(&str) -> Option<String>) -> Read) 
             fix: "it must be UTF-8".into(),
         });
     }
-    let (config, warnings) = read?;
+    #[cfg_attr(not(feature = "tracing"), expect(unused_mut, reason = "filters are of log lines alone"))]
+    let (mut config, mut warnings) = read?;
+    #[cfg(feature = "tracing")]
+    super::filter_files::read(&mut config, &mut warnings, Path::new(super::filter_files::SYSTEM_WIDE))?;
     // What is switched off needs no certificates.
     if config.enabled {
         check_files(&config)?;
@@ -92,11 +95,11 @@ fn read_file(key: &str, path: &Path, _: &dyn Fn(&str) -> Option<String>) -> Read
     Err(unreadable(key, path, "spanloom was built without its feature yaml"))
 }
 
-fn unreadable(key: &str, path: &Path, why: impl ToString) -> ConfigError {
+pub(super) fn unreadable(key: &str, path: &Path, why: impl ToString) -> ConfigError {
     ConfigError::File { key: key.into(), path: path.display().to_string(), why: why.to_string() }
 }
 
-fn read_text(key: &str, path: &Path) -> Result<String, ConfigError> {
+pub(super) fn read_text(key: &str, path: &Path) -> Result<String, ConfigError> {
     let about = fs::metadata(path).map_err(|error| unreadable(key, path, error))?;
     // A pipe or a device might never end.
     if !about.is_file() {

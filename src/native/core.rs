@@ -17,6 +17,7 @@ use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Passed, Pipeline, Tail};
 use super::store::{SpoolConfig, Store};
 use crate::deliver::{Amount, Parcel, Reason};
+use crate::health::Exporters;
 use crate::record::Limits;
 use crate::redact::Redactor;
 use crate::sample::TailSampler;
@@ -35,24 +36,25 @@ const TOGETHER: usize = 1 << 20;
 /// So many full chunks are taken at once: waking a thread takes longer than filling a chunk.
 const WORTH_WAKING: usize = 16;
 
-/// The inside of a loom.
+/// The inside of a loom. What every span reads stands in front, in one line of the processor's caches.
+#[repr(C, align(64))]
 pub(super) struct Core {
     pub(super) time: TimeSource,
     pub(super) ids: IdSource,
-    pub(super) limits: Limits,
-    pub(super) sampler: crate::sample::Sampler,
+    insides: PerProcess<Inside>,
     /// Records are written when spans start, too.
     pub(super) live_view: bool,
     pub(super) random_flag: bool,
     pub(super) disabled: bool,
-    pub(super) closed: AtomicBool,
-    /// A shutdown is over.
-    ended: AtomicBool,
     /// Whole workflows are decided over.
     has_tail: bool,
     /// Records are written down: soon.
     pub(super) has_store: bool,
-    insides: PerProcess<Inside>,
+    pub(super) closed: AtomicBool,
+    /// A shutdown is over.
+    ended: AtomicBool,
+    pub(super) sampler: crate::sample::Sampler,
+    pub(super) limits: Limits,
 }
 
 /// The part of a loom that a forked process has anew.
@@ -268,7 +270,7 @@ impl Core {
         }
         let pipeline = locked(&inside.pipeline);
         inside.changing.collecting.store(thread, Ordering::Relaxed);
-        Some(Collecting { core: self, inside, pipeline })
+        Some(Collecting { core: self, inside, pipeline, flushes: false })
     }
 
     /// Takes records that no chunk can keep to the destinations. Where this thread is on the way there they are lost.
@@ -296,6 +298,7 @@ impl Core {
         let _ = self.running();
         let before = self.ledger();
         if let Some(mut collecting) = self.enter() {
+            collecting.flushes = true;
             collecting.take_from_all();
             collecting.decide(false);
             if let Some(store) = &mut collecting.pipeline.store {
@@ -304,7 +307,10 @@ impl Core {
         }
         loop {
             // What waits on the disk is offered in parts, as the destinations have room.
-            let more = self.enter().is_some_and(|mut collecting| collecting.serve_store());
+            let more = self.enter().is_some_and(|mut collecting| {
+                collecting.flushes = true;
+                collecting.serve_store()
+            });
             let flushing: Vec<_> =
                 self.inside().outlets.iter().map(|outlet| outlet.begin_flush(deadline)).collect();
             for (outlet, flushing) in self.inside().outlets.iter().zip(&flushing) {
@@ -366,10 +372,30 @@ impl Core {
         locked(&self.inside().pipeline).store.as_ref()?.status()
     }
 
-    fn offer(&self, totals: &mut Totals, parcel: &Parcel) {
+    /// How the exporters are doing. Waits for no disk: a probe has no time for that.
+    pub(super) fn exporters(&self) -> Exporters {
+        let inside = self.inside();
+        let ledger = self.ledger();
+        let destinations = inside.outlets.iter().map(|outlet| outlet.health()).collect();
+        let spool = if self.has_store { self.spool_status_soon() } else { None };
+        Exporters { destinations, sampled_out: ledger.sampled_out, ledger: ledger.into(), spool }
+    }
+
+    /// As [`Self::spool_status`]; `None` also where the disk has hung for 20 ms.
+    fn spool_status_soon(&self) -> Option<SpoolStatus> {
+        for _ in 0..20 {
+            if let Some(pipeline) = try_locked(&self.inside().pipeline) {
+                return pipeline.store.as_ref()?.status();
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        None
+    }
+
+    fn offer(&self, totals: &mut Totals, parcel: &Parcel, flushes: bool) {
         totals.offered += parcel.spans();
         for outlet in &self.inside().outlets {
-            outlet.offer(parcel.clone());
+            outlet.offer(parcel.clone(), flushes);
         }
     }
 
@@ -438,6 +464,8 @@ struct Collecting<'a> {
     core: &'a Core,
     inside: &'a Inside,
     pipeline: MutexGuard<'a, Pipeline>,
+    /// Each destination is flushed right behind.
+    flushes: bool,
 }
 
 impl Collecting<'_> {
@@ -497,7 +525,9 @@ impl Collecting<'_> {
             // What the tail sampler left out was accepted at first and is not any more.
             totals.handed_over = (totals.handed_over + passed.abandoned).saturating_sub(passed.sampled_out);
             totals.sampled_out += passed.sampled_out;
-            totals.lost.add(Reason::QueueFull, passed.lost);
+            for (reason, spans) in passed.lost.iter() {
+                totals.lost.add(reason, spans);
+            }
         }
         for stream in passed.streams {
             // Without the totals: nobody who counts or looks is to wait for a disk. Until it is offered, it counts as pending.
@@ -506,7 +536,7 @@ impl Collecting<'_> {
                 None => Some(Parcel::new(stream)),
             };
             if let Some(parcel) = parcel {
-                self.core.offer(&mut locked(&self.inside.changing.totals), &parcel);
+                self.core.offer(&mut locked(&self.inside.changing.totals), &parcel, self.flushes);
             }
         }
     }
@@ -520,12 +550,12 @@ impl Collecting<'_> {
         }
         store.tick();
         while let Some(parcel) = store.next_behind(self.core.room()) {
-            self.core.offer(&mut locked(&self.inside.changing.totals), &parcel);
+            self.core.offer(&mut locked(&self.inside.changing.totals), &parcel, self.flushes);
         }
         while let Some(found) = store.next_found(self.core.room()) {
             let mut totals = locked(&self.inside.changing.totals);
             totals.handed_over += found.spans();
-            self.core.offer(&mut totals, &found);
+            self.core.offer(&mut totals, &found, self.flushes);
             drop(totals);
             self.inside.changing.recovered.fetch_add(found.spans(), Ordering::Relaxed);
         }
@@ -564,6 +594,6 @@ pub(super) fn try_locked<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 }
 
 /// Locks, also after a panic elsewhere: what the locks guard is whole at every moment.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -25,8 +25,8 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::here::Kin;
-use super::node::{Ids, NodeBuilder, Parent, context_of};
-use crate::context::{Context, TraceState};
+use super::node::{Ids, NodeBuilder, Parent, ParentIds, context_of};
+use crate::context::Context;
 use crate::record::SpanRole;
 
 /// A node as its children need it. Cheap to clone, and free to go to other threads.
@@ -49,38 +49,28 @@ pub struct Current {
     /// `None` where nothing is recorded.
     core: Option<Arc<Core>>,
     ids: Ids,
-    /// Where there is no kin: what other programs are to hear.
-    trace_state: TraceState,
     is_remote: bool,
-    kin: Option<Kin>,
-    /// What came with the caller's context, if anything did.
-    passed: Option<Arc<Context>>,
+    kin: Kin,
 }
 
 impl Current {
     pub(super) fn of(parent: Parent<'_>) -> Self {
         Self {
             core: parent.core.cloned(),
-            ids: parent.ids,
-            trace_state: if parent.kin.is_some() { TraceState::EMPTY } else { parent.trace_state.clone() },
+            ids: *parent.ids.get(),
             is_remote: parent.is_remote,
-            kin: parent.kin.cloned(),
-            passed: parent.passed.cloned(),
+            kin: Kin { workflow: parent.workflow, heritage: parent.heritage.cloned() },
         }
-    }
-
-    fn trace_state(&self) -> &TraceState {
-        self.kin.as_ref().map_or(&self.trace_state, |kin| &kin.trace_state)
     }
 
     fn as_parent(&self) -> Parent<'_> {
         Parent {
             core: self.core.as_ref(),
-            ids: self.ids,
-            trace_state: self.trace_state(),
+            ids: ParentIds::Kept(&self.ids),
             is_remote: self.is_remote,
-            kin: self.kin.as_ref(),
-            passed: self.passed.as_ref(),
+            workflow: self.kin.workflow,
+            heritage: self.kin.heritage.as_ref(),
+            trace_state: None,
         }
     }
 
@@ -103,7 +93,7 @@ impl Current {
     /// The node as other programs are to see it.
     #[must_use]
     pub fn context(&self) -> Context {
-        context_of(self.ids, self.trace_state().clone(), self.passed.as_deref())
+        context_of(self.ids, self.kin.heritage.as_ref())
     }
 
     /// Makes this the thread's current node until the guard goes.

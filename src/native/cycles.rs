@@ -15,21 +15,14 @@ use std::time::{Duration, Instant};
 /// How long the first reading has to be ago before the rate is known well enough.
 const BASELINE: Duration = Duration::from_millis(20);
 
-/// Nanoseconds of a cycle, as a fraction of 2^32; zero until it is known.
+/// Zero until it is known.
 static RATE: AtomicU64 = AtomicU64::new(0);
 /// The first reading of the process; `None` where there is no counter to rely on.
 static FIRST: OnceLock<Option<(u64, Instant)>> = OnceLock::new();
 
-/// The counter, once its rate is known.
-#[inline]
-pub(super) fn now() -> Option<u64> {
-    if RATE.load(Ordering::Relaxed) == 0 { None } else { Some(count()) }
-}
-
-/// Nanoseconds of so many cycles, fewer than 2^32.
-#[inline]
-pub(super) fn nanos(cycles: u64) -> u64 {
-    cycles.wrapping_mul(RATE.load(Ordering::Relaxed)) >> 32
+/// Nanoseconds of a cycle, as a fraction of 2^32; zero where it is not known, or there is no counter.
+pub(super) fn rate() -> u64 {
+    RATE.load(Ordering::Relaxed)
 }
 
 /// Compares the counter with the system's steady clock. To be called now and then.
@@ -49,16 +42,18 @@ pub(super) fn compare() {
     }
 }
 
+/// The counter.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[expect(unsafe_code, reason = "the instruction has no other name")]
-fn count() -> u64 {
+pub(super) fn count() -> u64 {
     // SAFETY: reads a register; every x86-64 processor has it.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// There is none.
 #[cfg(not(target_arch = "x86_64"))]
-fn count() -> u64 {
+pub(super) fn count() -> u64 {
     0
 }
 
@@ -79,13 +74,13 @@ mod tests {
         compare();
         std::thread::sleep(BASELINE + BASELINE);
         compare();
-        let Some(start) = now() else {
+        if rate() == 0 {
             assert!(!is_reliable(), "there is a counter, but no rate");
             return;
-        };
-        let since = Instant::now();
+        }
+        let (start, since) = (count(), Instant::now());
         std::thread::sleep(Duration::from_millis(50));
-        let passed = nanos(count().wrapping_sub(start));
+        let passed = count().wrapping_sub(start).wrapping_mul(rate()) >> 32;
         let real = since.elapsed().as_nanos() as u64;
         // Between the two readings this thread may have been stopped; what remains is far from a wrong rate.
         assert!(passed.abs_diff(real) < real / 5, "{passed} {real}");

@@ -7,38 +7,60 @@ use super::fork;
 use crate::host::Entropy;
 use crate::id::{SpanId, TraceId};
 
+/// The state of xoshiro256++. Words of their own, not an array: that is copied in larger pieces than it was written in, for
+/// which the processor waits when numbers are drawn one after the other.
+struct State {
+    a: Cell<u64>,
+    b: Cell<u64>,
+    c: Cell<u64>,
+    d: Cell<u64>,
+}
+
+impl State {
+    #[inline]
+    fn set(&self, [a, b, c, d]: [u64; 4]) {
+        self.a.set(a);
+        self.b.set(b);
+        self.c.set(c);
+        self.d.set(d);
+    }
+}
+
 thread_local! {
-    /// The state of xoshiro256++; all zeros until it is seeded.
-    static STATE: Cell<[u64; 4]> = const { Cell::new([0; 4]) };
+    /// All zeros until it is seeded.
+    static STATE: State =
+        const { State { a: Cell::new(0), b: Cell::new(0), c: Cell::new(0), d: Cell::new(0) } };
 }
 
 /// The thread's next random number: xoshiro256++, whose 256 bits of state come from the system.
 #[inline]
 pub(super) fn system_u64() -> u64 {
-    let mut state = STATE.get();
-    if state == [0; 4] {
-        state = seed();
-    }
-    let [mut a, mut b, mut c, mut d] = state;
-    let result = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
-    let shifted = b << 17;
-    c ^= a;
-    d ^= b;
-    b ^= c;
-    a ^= d;
-    c ^= shifted;
-    d = d.rotate_left(45);
-    STATE.set([a, b, c, d]);
-    result
+    STATE.with(|state| {
+        if state.a.get() | state.b.get() | state.c.get() | state.d.get() == 0 {
+            state.set(seed());
+        }
+        let (mut a, mut b, mut c, mut d) = (state.a.get(), state.b.get(), state.c.get(), state.d.get());
+        let result = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
+        let shifted = b << 17;
+        c ^= a;
+        d ^= b;
+        b ^= c;
+        a ^= d;
+        c ^= shifted;
+        d = d.rotate_left(45);
+        state.set([a, b, c, d]);
+        result
+    })
 }
 
 /// This thread begins anew, as in a process that was forked.
 #[cfg(unix)]
 pub(super) fn forget() {
-    STATE.set([0; 4]);
+    STATE.with(|state| state.set([0; 4]));
 }
 
 #[cold]
+#[inline(never)]
 fn seed() -> [u64; 4] {
     let mut bytes = [0; 32];
     if getrandom::fill(&mut bytes).is_err() {

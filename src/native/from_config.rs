@@ -1,12 +1,20 @@
 //! A loom by its configuration: what the environment and a file say becomes exporters, a sampler, limits.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use super::export::{Console, FileExporter};
 use super::loom::{Loom, LoomBuilder};
+use super::meter::MetricOptions;
 use super::store::SpoolConfig;
-use crate::config::{Config, ConfigError, ConsoleFormat, Exporting, LogLevel, OtlpExporting, Protocol};
+use crate::config::{
+    Config, ConfigError, ConsoleFormat, Exporting, FileExporting, HistogramAggregation, LogLevel,
+    OtlpExporting, Propagator, Protocol,
+};
+use crate::context::Propagators;
 use crate::deliver::Options;
+use crate::meter::Aggregation;
 
 /// Why a loom could not be made.
 #[derive(Debug, Error)]
@@ -95,6 +103,10 @@ impl LoomBuilder {
             .wording(config.wording)
             .running_spans(config.live_view)
             .random_flag(config.random_flag)
+            .propagators(Propagators {
+                trace_context: config.propagators.contains(&Propagator::TraceContext),
+                baggage: config.propagators.contains(&Propagator::Baggage),
+            })
             .disabled(!config.enabled);
         if let Some(rules) = config.redaction.rules() {
             self = self.redact(rules.build());
@@ -121,16 +133,35 @@ impl LoomBuilder {
                 Exporting::Console(ConsoleFormat::OtlpJson) => {
                     self.exporter_with(Console::otlp_json(), config.delivery(exporting))
                 }
-                Exporting::File(file) => {
-                    let opened = FileExporter::append(&file.path)
-                        .map_err(|why| SetupError::File { path: file.path.clone(), why })?;
-                    let rotated = match file.rotate_bytes {
-                        Some(bytes) => opened.rotate_at(bytes).keep(file.keep),
-                        None => opened,
-                    };
-                    self.exporter_with(rotated, config.delivery(exporting))
-                }
+                Exporting::File(file) => self.exporter_with(open(file)?, config.delivery(exporting)),
                 // A page of metrics: nothing for spans.
+                Exporting::Prometheus => self,
+            };
+        }
+        self.metrics_of(config)
+    }
+
+    /// What a configuration says of metrics.
+    fn metrics_of(mut self, config: &Config) -> Result<Self, SetupError> {
+        let metrics = &config.metrics;
+        let options = MetricOptions {
+            interval: metrics.interval,
+            timeout: metrics.timeout.unwrap_or(Duration::MAX),
+            temporality: metrics.temporality,
+            ..MetricOptions::default()
+        };
+        self =
+            self.exemplars(metrics.exemplars).metric_options(options).histograms(match metrics.histogram {
+                HistogramAggregation::Explicit => Aggregation::Usual,
+                HistogramAggregation::Exponential => Aggregation::exponential(),
+            });
+        for exporting in &metrics.exporters {
+            self = match exporting {
+                Exporting::Otlp(otlp) => self.metrics_over(otlp)?,
+                Exporting::Console(ConsoleFormat::OtlpJson) => self.metric_exporter(Console::otlp_json()),
+                Exporting::Console(_) => self.metric_exporter(Console::pretty()),
+                Exporting::File(file) => self.metric_exporter(open(file)?),
+                // A page that is read when somebody asks: see `Loom::prometheus`.
                 Exporting::Prometheus => self,
             };
         }
@@ -152,6 +183,33 @@ impl LoomBuilder {
         Ok(self.exporter(super::export::OtlpHttp::builder(endpoint).build()?))
     }
 
+    fn metrics_over(self, otlp: &OtlpExporting) -> Result<Self, SetupError> {
+        match otlp.protocol {
+            Protocol::Grpc => self.metrics_over_grpc(otlp),
+            Protocol::HttpProtobuf | Protocol::HttpJson => self.metrics_over_http(otlp),
+        }
+    }
+
+    #[cfg(feature = "otlp-http")]
+    fn metrics_over_http(self, otlp: &OtlpExporting) -> Result<Self, SetupError> {
+        Ok(self.metric_exporter(super::export::OtlpHttpBuilder::configured(otlp).build()?))
+    }
+
+    #[cfg(not(feature = "otlp-http"))]
+    fn metrics_over_http(self, _: &OtlpExporting) -> Result<Self, SetupError> {
+        Err(SetupError::Feature { what: "OTLP over HTTP", feature: "otlp-http" })
+    }
+
+    #[cfg(feature = "otlp-grpc")]
+    fn metrics_over_grpc(self, otlp: &OtlpExporting) -> Result<Self, SetupError> {
+        Ok(self.metric_exporter(super::export::OtlpGrpcBuilder::configured(otlp).build()?))
+    }
+
+    #[cfg(not(feature = "otlp-grpc"))]
+    fn metrics_over_grpc(self, _: &OtlpExporting) -> Result<Self, SetupError> {
+        Err(SetupError::Feature { what: "OTLP over gRPC", feature: "otlp-grpc" })
+    }
+
     fn otlp(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
         match otlp.protocol {
             Protocol::Grpc => self.otlp_grpc_as(otlp, delivery),
@@ -161,24 +219,8 @@ impl LoomBuilder {
 
     #[cfg(feature = "otlp-http")]
     fn otlp_http_as(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
-        use super::export::{Encoding, OtlpHttp, Pem};
-        let mut builder = OtlpHttp::builder(otlp.endpoint.reveal())
-            .as_is()
-            .gzip(otlp.compression == crate::config::Compression::Gzip)
-            .timeout(otlp.timeout.unwrap_or(std::time::Duration::MAX));
-        if otlp.protocol == Protocol::HttpJson {
-            builder = builder.encoding(Encoding::Json);
-        }
-        for (name, value) in &otlp.headers {
-            builder = builder.header(name, value.reveal());
-        }
-        if let Some(path) = &otlp.certificate {
-            builder = builder.trust(Pem::file(path));
-        }
-        if let (Some(certificate), Some(key)) = (&otlp.client_certificate, &otlp.client_key) {
-            builder = builder.identity(Pem::file(certificate), Pem::file(key));
-        }
-        Ok(self.exporter_with(builder.build()?, delivery.clone()))
+        let exporter = super::export::OtlpHttpBuilder::configured(otlp).build()?;
+        Ok(self.exporter_with(exporter, delivery.clone()))
     }
 
     #[cfg(not(feature = "otlp-http"))]
@@ -188,24 +230,60 @@ impl LoomBuilder {
 
     #[cfg(feature = "otlp-grpc")]
     fn otlp_grpc_as(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
-        use super::export::{OtlpGrpc, Pem};
-        let mut builder = OtlpGrpc::builder(otlp.endpoint.reveal())
-            .gzip(otlp.compression == crate::config::Compression::Gzip)
-            .timeout(otlp.timeout.unwrap_or(std::time::Duration::MAX));
-        for (name, value) in &otlp.headers {
-            builder = builder.header(name, value.reveal());
-        }
-        if let Some(path) = &otlp.certificate {
-            builder = builder.trust(Pem::file(path));
-        }
-        if let (Some(certificate), Some(key)) = (&otlp.client_certificate, &otlp.client_key) {
-            builder = builder.identity(Pem::file(certificate), Pem::file(key));
-        }
-        Ok(self.exporter_with(builder.build()?, delivery.clone()))
+        let exporter = super::export::OtlpGrpcBuilder::configured(otlp).build()?;
+        Ok(self.exporter_with(exporter, delivery.clone()))
     }
 
     #[cfg(not(feature = "otlp-grpc"))]
     fn otlp_grpc_as(self, _: &OtlpExporting, _: &Options) -> Result<Self, SetupError> {
         Err(SetupError::Feature { what: "OTLP over gRPC", feature: "otlp-grpc" })
+    }
+}
+
+/// A file to export to, as a configuration says.
+fn open(file: &FileExporting) -> Result<FileExporter, SetupError> {
+    let opened =
+        FileExporter::append(&file.path).map_err(|why| SetupError::File { path: file.path.clone(), why })?;
+    Ok(match file.rotate_bytes {
+        Some(bytes) => opened.rotate_at(bytes).keep(file.keep),
+        None => opened,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn propagators_are_those_of_the_configuration() {
+        let came: Vec<(String, String)> = [
+            ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+            ("baggage", "tenant=7"),
+            ("b3", "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+        for (set, names) in [
+            (None, &["traceparent", "baggage"][..]),
+            (Some("tracecontext"), &["traceparent"]),
+            (Some("baggage"), &["baggage"]),
+            (Some("none"), &[]),
+            // What is not supported is warned of, and the default stays.
+            (Some("b3"), &["traceparent", "baggage"]),
+        ] {
+            let lookup = |key: &str| match key {
+                "OTEL_PROPAGATORS" => set.map(str::to_owned),
+                "OTEL_TRACES_EXPORTER" => Some("none".to_owned()),
+                _ => None,
+            };
+            let (config, warnings) = Config::from_lookup(lookup).unwrap();
+            assert_eq!(warnings.len(), usize::from(set == Some("b3")), "{set:?}");
+            let loom = Loom::builder().config(&config).unwrap().build();
+            let context = loom.extract(&came);
+            assert_eq!(context.span.is_some(), names.contains(&"traceparent"), "{set:?}");
+            let mut goes: Vec<(String, String)> = Vec::new();
+            loom.inject(&context, &mut goes);
+            assert_eq!(goes.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), names, "{set:?}");
+        }
     }
 }

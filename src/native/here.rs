@@ -11,9 +11,10 @@ use std::sync::{Arc, Mutex};
 use super::chunk::{Chunk, Filled, Writer};
 use super::core::{Core, locked, try_locked};
 use super::fork::{self, PerProcess};
+use super::workflow::OwnedIdentity;
 use crate::context::{Context, TraceState};
 use crate::id::SpanId;
-use crate::record::SpanBuilder;
+use crate::record::{SpanBuilder, SpanRole, SpanStart};
 
 /// Bytes of a chunk. Longer records go a way of their own.
 pub(super) const CHUNK: usize = 64 << 10;
@@ -24,14 +25,16 @@ const POOL: usize = 64;
 /// A builder whose buffers grew beyond this is not kept.
 const LARGE: usize = 256 << 10;
 
-/// A span that is being recorded, with what its end needs.
+/// A span that is being recorded, with what its end needs. In this order, as the front of the builder belongs to what every
+/// span needs.
+#[repr(C, align(64))]
 pub(super) struct Live {
-    pub(super) builder: SpanBuilder,
     /// A builder that waits in the pool keeps its loom, so that taking and giving it back touches no shared count.
     pub(super) core: Arc<Core>,
     pub(super) kin: Kin,
     /// The process in which it began.
     generation: u64,
+    pub(super) builder: SpanBuilder,
 }
 
 /// A workflow's own records. A forked process adds its own to none.
@@ -41,29 +44,41 @@ pub(super) type Log = PerProcess<Mutex<Vec<u8>>>;
 #[derive(Clone, Default)]
 pub(super) struct Kin {
     pub(super) workflow: SpanId,
+    /// `None` for most.
+    pub(super) heritage: Option<Arc<Heritage>>,
+}
+
+/// What few workflows hand on. Behind one pointer, so that the spans of all others look once and go on.
+#[derive(Default)]
+pub(super) struct Heritage {
     pub(super) trace_state: TraceState,
-    pub(super) identity: Option<Arc<super::workflow::OwnedIdentity>>,
+    pub(super) identity: Option<OwnedIdentity>,
     /// The baggage and the request id that came with the caller's context, if any.
     pub(super) passed: Option<Arc<Context>>,
     /// Where the workflow keeps its own records, if it does.
-    pub(super) log: Option<Arc<Log>>,
+    pub(super) log: Option<Log>,
 }
 
-impl Kin {
-    /// Takes over what a parent hands on. A builder from the pool has nothing to be dropped.
+impl Heritage {
+    /// Something to be handed on, if it is more than nothing.
     #[inline]
-    pub(super) fn follow(&mut self, parent: &Self) {
-        if parent.is_plain() {
-            self.workflow = parent.workflow;
-        } else {
-            self.clone_from(parent);
-        }
+    pub(super) fn of_context(trace_state: TraceState, passed: Option<Arc<Context>>) -> Option<Arc<Self>> {
+        let has_some = passed.is_some() || !trace_state.is_empty();
+        has_some.then(|| Arc::new(Self { trace_state, passed, ..Self::default() }))
     }
+}
 
-    #[inline]
-    fn is_plain(&self) -> bool {
-        self.identity.is_none() && self.log.is_none() && self.passed.is_none() && self.trace_state.is_empty()
-    }
+/// The tracestate of what has none.
+static NO_STATE: TraceState = TraceState::EMPTY;
+
+/// The tracestate that is handed on.
+pub(super) fn trace_state(heritage: Option<&Arc<Heritage>>) -> &TraceState {
+    heritage.map_or(&NO_STATE, |heritage| &heritage.trace_state)
+}
+
+/// The baggage and the request id that are handed on.
+pub(super) fn passed(heritage: Option<&Arc<Heritage>>) -> Option<&Context> {
+    heritage?.passed.as_deref()
 }
 
 /// Records of one thread for one loom, for those who take them on.
@@ -250,7 +265,7 @@ thread_local! {
 
 /// A builder for a new span.
 #[inline]
-pub(super) fn take_live(core: &Arc<Core>) -> Box<Live> {
+fn take_live(core: &Arc<Core>) -> Box<Live> {
     let kept = HERE.try_with(|here| here.try_borrow_mut().ok()?.pool.pop()).ok().flatten();
     match kept {
         Some(mut live) => {
@@ -260,26 +275,81 @@ pub(super) fn take_live(core: &Arc<Core>) -> Box<Live> {
             }
             live
         }
-        None => Box::new(Live {
-            builder: SpanBuilder::new(core.limits),
-            core: Arc::clone(core),
-            kin: Kin::default(),
-            generation: fork::generation(),
-        }),
+        None => new_live(core),
     }
 }
 
-/// Ends a span: its record goes into the thread's chunk, its builder back into the pool.
-#[inline]
-pub(super) fn end_live(mut live: Box<Live>, end_unix_nano: u64) {
+#[cold]
+#[inline(never)]
+fn new_live(core: &Arc<Core>) -> Box<Live> {
+    Box::new(Live {
+        core: Arc::clone(core),
+        kin: Kin::default(),
+        generation: fork::generation(),
+        builder: SpanBuilder::new(core.limits),
+    })
+}
+
+/// Starts a span: gives it an id and a time, and a builder that takes what is said to it.
+#[inline(never)]
+pub(super) fn begin_live(
+    core: &Arc<Core>,
+    span: &mut SpanStart<'_>,
+    at: Option<u64>,
+    heritage: Option<Arc<Heritage>>,
+) -> Box<Live> {
+    span.start_unix_nano = match at {
+        Some(at) => at,
+        None => core.time.unix_nanos(),
+    };
+    let mut live = take_live(core);
+    live.kin.workflow = span.workflow;
+    match heritage {
+        None => live.builder.start(span),
+        Some(heritage) => begin_heir(&mut live, span, heritage),
+    }
+    // More is said of a workflow before it is announced.
+    if core.live_view && span.role != SpanRole::Workflow {
+        announce(&live);
+    }
+    live
+}
+
+/// Starts a span that others have handed something on to.
+#[cold]
+#[inline(never)]
+fn begin_heir(live: &mut Live, span: &SpanStart<'_>, heritage: Arc<Heritage>) {
+    live.builder.start(&SpanStart { trace_state: heritage.trace_state.as_str(), ..*span });
+    if let Some(identity) = &heritage.identity {
+        live.builder.identity(&identity.borrowed());
+    }
+    live.kin.heritage = Some(heritage);
+}
+
+/// Writes the record that tells of a span that has begun.
+#[cold]
+pub(super) fn announce(live: &Live) {
+    let mut record = Vec::new();
+    live.builder.write_started(&mut record);
+    put_records(&live.core, &record);
+}
+
+/// Ends a span, now or at this time: its record goes into the thread's chunk, its builder back into the pool.
+#[inline(never)]
+pub(super) fn end_live(mut live: Box<Live>, at: Option<u64>) {
+    let end_unix_nano = match at {
+        Some(at) => at,
+        None => live.core.time.unix_nanos(),
+    };
     if live.generation != fork::generation() {
         live.core.leave_behind(1);
         return;
     }
     let Live { builder, kin, .. } = &mut *live;
     let record = builder.finish(end_unix_nano);
-    if !kin.is_plain() {
-        leave_kin(kin, record);
+    if let Some(heritage) = &kin.heritage {
+        keep_record(heritage, record);
+        kin.heritage = None;
     }
     let mut unplaced = Some(live);
     let _ = HERE.try_with(|here| {
@@ -296,12 +366,12 @@ pub(super) fn end_live(mut live: Box<Live>, end_unix_nano: u64) {
     }
 }
 
+/// Adds a record to those that the workflow keeps, if it does.
 #[cold]
-fn leave_kin(kin: &mut Kin, record: &[u8]) {
-    if let Some(log) = &kin.log {
+fn keep_record(heritage: &Heritage, record: &[u8]) {
+    if let Some(log) = &heritage.log {
         locked(log.get(|_| Mutex::default())).extend_from_slice(record);
     }
-    *kin = Kin::default();
 }
 
 /// Puts records into the thread's chunk that are no finished spans.

@@ -2,26 +2,28 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Parts;
 use super::clock::{TimeSource, steady_now};
 use super::core::{Core, Recipe};
 use super::entropy::IdSource;
-use super::export::Exporter;
-use super::ledger::{Ledger, Receipt};
-use super::meter::Meter;
-use super::node::{Ids, NodeBuilder, Parent, usable};
+use super::export::{Exporter, MetricExporter};
+use super::ledger::{Ledger, Points, Receipt};
+use super::meter::{Meter, MetricOptions, Periodic};
+use super::node::{Ids, NodeBuilder, Parent, ParentIds, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
+use super::stderr::Stderr;
 use super::store::{SpoolConfig, Store};
 use super::suppress::is_suppressed;
 use super::workflow::WorkflowBuilder;
 use crate::config::ExemplarFilter;
-use crate::context::{self, Context, ReadHeaders, SpanContext, TraceFlags, TraceState, WriteHeaders};
+use crate::context::{Context, Propagators, ReadHeaders, SpanContext, TraceFlags, WriteHeaders};
 use crate::deliver::{Notice, Options};
+use crate::health::Exporters;
 use crate::host::{Clock, Entropy};
-use crate::id::TraceId;
+use crate::id::{SpanId, TraceId};
 use crate::meter::{Aggregation, BookOptions, View};
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
@@ -50,15 +52,48 @@ pub struct Loom {
 struct Handle {
     core: Arc<Core>,
     meter: Meter,
+    periodics: Vec<Periodic>,
     shutdown_timeout: Duration,
+    propagators: Propagators,
+}
+
+impl Handle {
+    fn flush(&self, deadline: Instant) -> Receipt {
+        self.with_metrics(deadline, false, || self.core.flush(deadline))
+    }
+
+    fn shut_down(&self, deadline: Instant) -> Receipt {
+        self.with_metrics(deadline, true, || self.core.shut_down(deadline))
+    }
+
+    /// Has metrics sent beside the spans.
+    fn with_metrics(&self, deadline: Instant, closes: bool, send_spans: impl FnOnce() -> Receipt) -> Receipt {
+        if self.periodics.is_empty() {
+            return send_spans();
+        }
+        let before = self.metric_ledgers();
+        // What has ended is counted before metrics are collected.
+        self.core.collect();
+        let asked: Vec<_> = self.periodics.iter().map(|periodic| periodic.ask(deadline, closes)).collect();
+        let receipt = send_spans();
+        for (periodic, asked) in self.periodics.iter().zip(asked) {
+            periodic.wait(asked, deadline);
+        }
+        Receipt { points: Points::between(&before, &self.metric_ledgers()), ..receipt }
+    }
+
+    fn metric_ledgers(&self) -> Vec<(String, crate::deliver::Ledger)> {
+        self.periodics.iter().map(|periodic| (periodic.name().to_owned(), periodic.ledger())).collect()
+    }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         // A forked process that has recorded nothing has nothing to wait for.
         if self.core.runs_here() {
-            let _ = self.core.shut_down(steady_now() + self.shutdown_timeout);
+            let _ = self.shut_down(steady_now() + self.shutdown_timeout);
             self.core.join_collector();
+            self.periodics.iter().for_each(Periodic::join);
         }
         super::here::forget(&self.core);
     }
@@ -77,6 +112,7 @@ impl Loom {
     }
 
     /// A run of a workflow.
+    #[inline]
     pub fn workflow<'a>(&'a self, name: &'a str) -> WorkflowBuilder<'a> {
         WorkflowBuilder::new(self, name)
     }
@@ -98,37 +134,36 @@ impl Loom {
     /// assert_eq!(trace(&call), trace(&below));
     /// ```
     pub fn span<'a>(&'a self, name: &'a str, parent: Option<&'a SpanContext>) -> NodeBuilder<'a> {
-        static NO_STATE: TraceState = TraceState::EMPTY;
         let core = self.core();
         let parent = usable(parent);
-        let mut above = Parent {
-            core: None,
-            ids: parent.map_or_else(Ids::default, Ids::of),
-            trace_state: parent.map_or(&NO_STATE, |span| &span.trace_state),
-            is_remote: parent.is_some_and(|span| span.is_remote),
-            kin: None,
-            passed: None,
-        };
+        let mut ids = parent.map_or_else(Ids::default, Ids::of);
+        let mut records = false;
         if !core.disabled && !is_suppressed() {
             let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
-            let sampled = core.samples(parent, trace_id);
+            records = core.samples(parent, trace_id);
             let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
-            above.ids.trace_id = trace_id;
-            above.ids.flags = TraceFlags::NONE.with_sampled(sampled).with_random(random).into();
-            if sampled {
-                above.core = Some(core);
-            } else {
+            ids.trace_id = trace_id;
+            ids.flags = TraceFlags::NONE.with_sampled(records).with_random(random).into();
+            if !records {
                 core.count_sampled_out();
                 if parent.is_none() {
                     // Other programs are to hear of the decision, and a context needs both ids.
-                    above.ids.span_id = core.ids.span_id();
+                    ids.span_id = core.ids.span_id();
                 }
             }
         }
+        let above = Parent {
+            core: records.then_some(core),
+            ids: ParentIds::Made(ids),
+            is_remote: parent.is_some_and(|span| span.is_remote),
+            workflow: SpanId::NONE,
+            heritage: None,
+            trace_state: parent.map(|span| &span.trace_state),
+        };
         NodeBuilder::new(above, name, SpanRole::Span)
     }
 
-    /// Writes a context into the headers of a call.
+    /// Writes a context into the headers of a call: those parts that [`LoomBuilder::propagators`] chose.
     ///
     /// ```
     /// let loom = spanloom::Loom::builder().build();
@@ -141,20 +176,27 @@ impl Loom {
     /// assert_eq!(trace(&run), trace(&serves));
     /// ```
     pub fn inject(&self, context: &Context, headers: &mut (impl WriteHeaders + ?Sized)) {
-        context::inject(context, headers);
+        self.handle.propagators.inject(context, headers);
     }
 
     /// Reads the context from the headers of a call.
     #[must_use]
     pub fn extract(&self, headers: &(impl ReadHeaders + ?Sized)) -> Context {
-        context::extract(headers)
+        self.handle.propagators.extract(headers)
     }
 
-    /// Sends everything that has ended, and waits until all destinations have it or the time is over.
+    /// Which parts of a context travel.
+    #[cfg(feature = "opentelemetry")]
+    pub(super) fn propagators(&self) -> Propagators {
+        self.handle.propagators
+    }
+
+    /// Sends everything that has ended and everything that was measured, and waits until all destinations have it or the time
+    /// is over.
     ///
     /// What is not sent by then is `pending`, and is sent later.
     pub fn flush(&self, timeout: Duration) -> Receipt {
-        self.core().flush(steady_now() + timeout)
+        self.handle.flush(steady_now() + timeout)
     }
 
     /// As [`Self::flush`], for good: what a tail sampler still holds is decided, nodes that never ended are given out as
@@ -163,7 +205,7 @@ impl Loom {
     /// The last loom that goes does this by itself, within the builder's
     /// [`shutdown_timeout`](LoomBuilder::shutdown_timeout).
     pub fn shutdown(&self, timeout: Duration) -> Receipt {
-        self.core().shut_down(steady_now() + timeout)
+        self.handle.shut_down(steady_now() + timeout)
     }
 
     /// How the spool is; `None` without one, or after its end.
@@ -172,10 +214,23 @@ impl Loom {
         self.core().spool_status()
     }
 
+    /// How the exporters are doing: queues, failures in a row, ledgers, the spool.
+    ///
+    /// ```
+    /// use spanloom::health::Condition;
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let loom = Loom::builder().exporter(MemoryExporter::new()).build();
+    /// assert_eq!(loom.exporters().destinations[0].condition, Condition::Ok);
+    /// ```
+    #[must_use]
+    pub fn exporters(&self) -> Exporters {
+        self.core().exporters()
+    }
+
     /// What became of all spans so far.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.core().ledger()
+        Ledger { metrics: self.handle.metric_ledgers(), ..self.core().ledger() }
     }
 }
 
@@ -236,12 +291,15 @@ pub struct LoomBuilder {
     running: bool,
     random_flag: bool,
     disabled: bool,
+    propagators: Propagators,
     exporters: Vec<(Box<dyn Exporter>, Option<Options>)>,
     delivery: Options,
     listener: Option<Arc<Listener>>,
     shutdown_timeout: Option<Duration>,
     spool: Option<SpoolConfig>,
     metrics: BookOptions,
+    metric_exporters: Vec<(Box<dyn MetricExporter>, Option<MetricOptions>)>,
+    metric_options: MetricOptions,
     exemplars: ExemplarFilter,
 }
 
@@ -284,7 +342,7 @@ impl LoomBuilder {
     /// How large batches are, how long they wait, how often they are tried, how much may wait.
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     /// use spanloom::deliver::Options;
     /// let options = Options { linger: Duration::from_secs(1), ..Options::default() };
     /// let loom = spanloom::Loom::builder().delivery(options).build();
@@ -393,7 +451,7 @@ impl LoomBuilder {
     /// know nothing of that show both, so it is off by default. Switches [`Self::live_view`] on.
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     /// use spanloom::{Loom, MemoryExporter};
     /// let loom = Loom::builder().exporter(MemoryExporter::new()).running_spans(true).build();
     /// let run = loom.workflow("answer").start();
@@ -421,6 +479,19 @@ impl LoomBuilder {
         self
     }
 
+    /// Which parts of a context [`Loom::inject`] writes and [`Loom::extract`] reads: all unless told otherwise.
+    ///
+    /// ```
+    /// use spanloom::context::Propagators;
+    /// let loom = spanloom::Loom::builder().propagators(Propagators { baggage: false, ..Propagators::ALL }).build();
+    /// assert!(loom.extract(&vec![("baggage", "tenant=7")]).baggage.is_empty());
+    /// ```
+    #[must_use]
+    pub const fn propagators(mut self, propagators: Propagators) -> Self {
+        self.propagators = propagators;
+        self
+    }
+
     /// Takes the time from this clock instead of the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -432,6 +503,40 @@ impl LoomBuilder {
     #[must_use]
     pub fn entropy(mut self, entropy: impl Entropy + 'static) -> Self {
         self.ids = IdSource::given(entropy);
+        self
+    }
+
+    /// Sends metrics there, by what [`Self::metric_options`] says.
+    ///
+    /// ```
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let memory = MemoryExporter::new();
+    /// let loom = Loom::builder().metric_exporter(memory.clone()).build();
+    /// loom.meter().counter("requests").build().add(1);
+    /// let receipt = loom.flush(std::time::Duration::from_secs(5));
+    /// assert_eq!((receipt.points.delivered, receipt.points.pending), (1, 0));
+    /// ```
+    #[must_use]
+    pub fn metric_exporter(mut self, exporter: impl MetricExporter + 'static) -> Self {
+        self.metric_exporters.push((Box::new(exporter), None));
+        self
+    }
+
+    /// As [`Self::metric_exporter`], with options of its own.
+    #[must_use]
+    pub fn metric_exporter_with(
+        mut self,
+        exporter: impl MetricExporter + 'static,
+        options: MetricOptions,
+    ) -> Self {
+        self.metric_exporters.push((Box::new(exporter), Some(options)));
+        self
+    }
+
+    /// When and how metrics are sent: every minute, as they stand since the start, if nothing else is said.
+    #[must_use]
+    pub fn metric_options(mut self, options: MetricOptions) -> Self {
+        self.metric_options = options;
         self
     }
 
@@ -510,8 +615,16 @@ impl LoomBuilder {
         let spool = self.spool.filter(|_| has_outlets);
         let store = spool.as_ref().map(Store::open);
         let redactor = self.redactor.map(Arc::new);
-        let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool, sender, listener };
         let meter = Meter::new(self.metrics, self.time.clone(), self.exemplars);
+        let metric_exporters = if self.disabled { Vec::new() } else { self.metric_exporters };
+        let periodics: Vec<_> = metric_exporters
+            .into_iter()
+            .map(|(exporter, own)| {
+                let options = own.unwrap_or_else(|| self.metric_options.clone());
+                Periodic::start(&meter, exporter, options, &sender, &listener)
+            })
+            .collect();
+        let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool, sender, listener };
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,
@@ -527,14 +640,15 @@ impl LoomBuilder {
         let core = Arc::new(core);
         core.start_collector();
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
-        Loom { handle: Arc::new(Handle { core, meter, shutdown_timeout }) }
+        let propagators = self.propagators;
+        Loom { handle: Arc::new(Handle { core, meter, periodics, shutdown_timeout, propagators }) }
     }
 }
 
 /// Tells people on stderr.
 pub(super) fn say(destination: &str, text: &str) {
     // A program without a stderr has nobody to be told.
-    let _ = writeln!(std::io::stderr(), "spanloom: {destination}: {text}");
+    let _ = Stderr.write_all(format!("spanloom: {destination}: {text}\n").as_bytes());
 }
 
 impl std::fmt::Debug for LoomBuilder {

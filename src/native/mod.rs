@@ -24,9 +24,12 @@ mod current;
 mod cycles;
 mod entropy;
 mod export;
+#[cfg(feature = "tracing")]
+mod filter_files;
 mod folder_store;
 mod fork;
 mod from_config;
+mod health;
 mod here;
 mod ledger;
 mod loom;
@@ -35,13 +38,16 @@ mod node;
 mod outlet;
 mod pipeline;
 mod spool_files;
+mod stderr;
 mod store;
 mod suppress;
 mod workflow;
 
 pub use clock::system_unix_nanos;
 pub use current::{Current, Entered, InNode, current};
-pub use export::{Console, Exporter, FileExporter, MemoryExporter, Outgoing};
+pub use export::{
+    Console, Exporter, FileExporter, MemoryExporter, MetricExporter, Outgoing, OutgoingMetrics,
+};
 #[cfg(feature = "otlp-http")]
 pub use export::{Encoding, OtlpHttp, OtlpHttpBuilder};
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
@@ -50,8 +56,12 @@ pub use export::{ExporterError, Pem};
 pub use export::{OtlpGrpc, OtlpGrpcBuilder};
 pub use folder_store::FolderStore;
 pub use from_config::SetupError;
-pub use ledger::{Ledger, Receipt};
+#[cfg(feature = "tower")]
+pub use health::HealthService;
+pub use health::{Activity, Endpoint, Health, HealthBuilder, ServeError};
+pub use ledger::{Ledger, Points, Receipt};
 pub use loom::{Loom, LoomBuilder};
+pub use meter::{Meter, MetricOptions};
 pub use node::{Node, NodeBuilder, Span};
 pub use spool_files::FolderFiles;
 pub use store::SpoolConfig;

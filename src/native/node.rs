@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::current::{Current, Entered, InNode};
-use super::here::{Kin, Live, end_live, put_records, take_live};
+use super::here::{Heritage, Live, begin_live, end_live, passed, trace_state};
 use crate::context::{Context, SpanContext, TraceFlags, TraceState};
 use crate::id::{SpanId, TraceId};
 use crate::otlp::span::{SpanKind, StatusCode};
@@ -55,13 +55,42 @@ impl Ids {
 pub(super) struct Parent<'a> {
     /// `None` where nothing is recorded.
     pub(super) core: Option<&'a Arc<Core>>,
-    pub(super) ids: Ids,
-    pub(super) trace_state: &'a TraceState,
+    pub(super) ids: ParentIds<'a>,
     pub(super) is_remote: bool,
-    /// `None` for plain spans outside any workflow.
-    pub(super) kin: Option<&'a Kin>,
-    /// What came with the caller's context, if anything did.
-    pub(super) passed: Option<&'a Arc<Context>>,
+    /// [`SpanId::NONE`] for plain spans outside any workflow.
+    pub(super) workflow: SpanId,
+    pub(super) heritage: Option<&'a Arc<Heritage>>,
+    /// Of a parent that has no handle, and nothing else to hand on.
+    pub(super) trace_state: Option<&'a TraceState>,
+}
+
+impl Parent<'_> {
+    /// What a node below hands on in its turn.
+    #[inline]
+    fn heritage(&self) -> Option<Arc<Heritage>> {
+        match self.trace_state {
+            None => self.heritage.cloned(),
+            Some(trace_state) => Heritage::of_context(trace_state.clone(), None),
+        }
+    }
+}
+
+/// The ids of a parent: where they stand, so that a node that is not recorded takes them over in one copy, from there.
+#[derive(Clone, Copy)]
+pub(super) enum ParentIds<'a> {
+    Kept(&'a Ids),
+    /// There is no handle that has them.
+    Made(Ids),
+}
+
+impl ParentIds<'_> {
+    #[inline]
+    pub(super) const fn get(&self) -> &Ids {
+        match self {
+            Self::Kept(ids) => ids,
+            Self::Made(ids) => ids,
+        }
+    }
 }
 
 /// A node that is about to start.
@@ -121,48 +150,39 @@ impl<'a> NodeBuilder<'a> {
     /// Starts the node. It ends with [`Node::end`], or when it is dropped.
     #[inline]
     pub fn start(self) -> Node {
-        match self.parent.core {
-            Some(core) => self.record(core),
-            None => {
-                let passed = self.parent.passed.cloned();
-                Node {
-                    inside: Inside::PassedOn(self.parent.trace_state.clone(), passed),
-                    ids: self.parent.ids,
-                }
-            }
-        }
-    }
-
-    fn record(self, core: &Arc<Core>) -> Node {
-        let ids = Ids { span_id: core.ids.span_id(), ..self.parent.ids };
-        let mut live = take_live(core);
-        live.builder.start(&SpanStart {
-            workflow: self.parent.kin.map_or(SpanId::NONE, |kin| kin.workflow),
+        let parent = &self.parent;
+        let Some(core) = parent.core else {
+            return if parent.heritage.is_none() && parent.trace_state.is_none() {
+                Node { ids: *parent.ids.get(), live: None, heritage: None }
+            } else {
+                self.pass_on()
+            };
+        };
+        let above = parent.ids.get();
+        let ids = Ids { span_id: core.ids.span_id(), ..*above };
+        let mut span = SpanStart {
+            workflow: parent.workflow,
             trace_id: ids.trace_id,
             span_id: ids.span_id,
-            parent_span_id: self.parent.ids.span_id,
-            parent_is_remote: self.parent.is_remote,
+            parent_span_id: above.span_id,
+            parent_is_remote: parent.is_remote,
             trace_flags: ids.flags.bits(),
-            trace_state: self.parent.trace_state.as_str(),
+            trace_state: "",
             name: self.name,
             span_kind: self.span_kind,
             node_kind: self.kind,
             role: self.role,
-            start_unix_nano: self.start_unix_nano.unwrap_or_else(|| core.time.unix_nanos()),
-        });
-        if let Some(kin) = self.parent.kin {
-            if let Some(identity) = &kin.identity {
-                live.builder.identity(&identity.borrowed());
-            }
-            live.kin.follow(kin);
-        } else {
-            // The builder may come from a span of some workflow.
-            live.kin = Kin { trace_state: self.parent.trace_state.clone(), ..Kin::default() };
-        }
-        if core.live_view {
-            announce(&live);
-        }
-        Node { inside: Inside::Recorded(live), ids }
+            start_unix_nano: 0,
+        };
+        let live = begin_live(core, &mut span, self.start_unix_nano, parent.heritage());
+        Node { ids, live: Some(live), heritage: None }
+    }
+
+    /// A node that is not recorded, and hands something on.
+    #[cold]
+    #[inline(never)]
+    fn pass_on(self) -> Node {
+        Node { ids: *self.parent.ids.get(), live: None, heritage: self.parent.heritage() }
     }
 
     /// Runs `step` as this node, which is the current one meanwhile. An error becomes the node's status and an exception event, and is given on.
@@ -234,14 +254,6 @@ impl Live {
     }
 }
 
-/// Writes the record that tells of a span that has begun.
-#[cold]
-pub(super) fn announce(live: &Live) {
-    let mut record = Vec::new();
-    live.builder.write_started(&mut record);
-    put_records(&live.core, &record);
-}
-
 /// One step of a workflow, while it runs. A plain span is the same thing outside the workflow's graph.
 ///
 /// Nothing here fails, blocks or panics: where the node is not recorded, every call costs a branch.
@@ -259,16 +271,14 @@ pub(super) fn announce(live: &Live) {
 /// assert_eq!(memory.span_count(), 2);
 /// ```
 #[must_use = "a node that is dropped at once ends at once"]
+// Most nodes that are not recorded are their ids and two times nothing. A choice between the two pointers would take as much
+// room, and be written in pieces that are read back as one.
 pub struct Node {
-    inside: Inside,
     ids: Ids,
-}
-
-/// What a node holds.
-enum Inside {
-    Recorded(Box<Live>),
-    /// Nothing is recorded; the tracestate still goes on to other programs, and what else came with the caller's context.
-    PassedOn(TraceState, Option<Arc<Context>>),
+    /// `None` where nothing is recorded.
+    live: Option<Box<Live>>,
+    /// Where nothing is recorded, and there is something to be passed on to other programs.
+    heritage: Option<Arc<Heritage>>,
 }
 
 /// A span outside the graph of a workflow's nodes: the same handle.
@@ -287,18 +297,18 @@ impl Node {
     #[inline]
     #[must_use]
     pub const fn is_recording(&self) -> bool {
-        matches!(self.inside, Inside::Recorded(_))
+        self.live.is_some()
     }
 
     #[inline]
     pub(super) fn live(&mut self) -> Option<&mut Live> {
-        if let Inside::Recorded(live) = &mut self.inside { Some(live) } else { None }
+        self.live.as_deref_mut()
     }
 
     /// True where it belongs to a workflow.
     #[cfg(feature = "opentelemetry")]
     pub(super) fn in_workflow(&self) -> bool {
-        matches!(&self.inside, Inside::Recorded(live) if live.kin.workflow.is_valid())
+        self.live.as_ref().is_some_and(|live| live.kin.workflow.is_valid())
     }
 
     /// A node below this one.
@@ -325,19 +335,17 @@ impl Node {
 
     #[inline]
     pub(super) fn as_parent(&self) -> Parent<'_> {
-        let ids = self.ids;
-        match &self.inside {
-            Inside::Recorded(live) => Parent {
-                core: Some(&live.core),
-                ids,
-                trace_state: &live.kin.trace_state,
-                is_remote: false,
-                kin: Some(&live.kin),
-                passed: live.kin.passed.as_ref(),
-            },
-            Inside::PassedOn(trace_state, passed) => {
-                Parent { core: None, ids, trace_state, is_remote: false, kin: None, passed: passed.as_ref() }
-            }
+        let (core, workflow, heritage) = match &self.live {
+            Some(live) => (Some(&live.core), live.kin.workflow, &live.kin.heritage),
+            None => (None, SpanId::NONE, &self.heritage),
+        };
+        Parent {
+            core,
+            ids: ParentIds::Kept(&self.ids),
+            is_remote: false,
+            workflow,
+            heritage: heritage.as_ref(),
+            trace_state: None,
         }
     }
 
@@ -466,15 +474,16 @@ impl Node {
     /// The node as other programs are to see it: what to inject into calls that it makes.
     #[must_use]
     pub fn context(&self) -> Context {
-        let parent = self.as_parent();
-        context_of(self.ids, parent.trace_state.clone(), parent.passed.map(|passed| &**passed))
+        context_of(self.ids, self.as_parent().heritage)
     }
 
     /// Ends the node now.
     #[inline]
     pub fn end(mut self) {
-        if self.is_recording() {
-            self.finish(None);
+        self.finish(None);
+        if self.heritage.is_none() {
+            // There is nothing to be dropped, and nothing is looked at again.
+            std::mem::forget(self);
         }
     }
 
@@ -483,12 +492,10 @@ impl Node {
         self.finish(Some(unix_nanos));
     }
 
-    fn finish(&mut self, end: Option<u64>) {
-        if let Inside::Recorded(live) =
-            std::mem::replace(&mut self.inside, Inside::PassedOn(TraceState::EMPTY, None))
-        {
-            let end = end.unwrap_or_else(|| live.core.time.unix_nanos());
-            end_live(live, end);
+    #[inline]
+    fn finish(&mut self, at: Option<u64>) {
+        if let Some(live) = self.live.take() {
+            end_live(live, at);
         }
     }
 }
@@ -511,17 +518,17 @@ impl std::fmt::Debug for Node {
     }
 }
 
-/// The context that carries these ids, and the baggage and request id that came from the caller.
-pub(super) fn context_of(ids: Ids, trace_state: TraceState, passed: Option<&Context>) -> Context {
+/// The context that carries these ids, and what came from the caller.
+pub(super) fn context_of(ids: Ids, heritage: Option<&Arc<Heritage>>) -> Context {
     let Ids { trace_id, span_id, flags } = ids;
-    let span = (trace_id.is_valid() && span_id.is_valid()).then_some(SpanContext {
+    let span = (trace_id.is_valid() && span_id.is_valid()).then(|| SpanContext {
         trace_id,
         span_id,
         flags: TraceFlags::from_bits(flags.bits()),
-        trace_state,
+        trace_state: trace_state(heritage).clone(),
         is_remote: false,
     });
-    Context { span, ..passed.cloned().unwrap_or_default() }
+    Context { span, ..passed(heritage).cloned().unwrap_or_default() }
 }
 
 /// A context that a span can stand below: one with ids.

@@ -7,8 +7,11 @@
 //!  loom's thread ──offer──▶ ┌─────────────┐ ──next──▶ outlet's thread ──export──▶ exporter
 //!  flush, shutdown ──────▶ │ Destination │ ◀─answered─────┘    (without the lock)
 //!        ▲                  └─────────────┘
-//!        └──────────── told of every change
+//!        └── told when what they wait for is done
 //! ```
+//!
+//! Waking a thread is a call of the system, and takes longer than recording some ten spans. So nobody is woken who would only
+//! find that there is nothing to do, and never while the lock is held that the woken one wants.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,6 +26,7 @@ use super::suppress::suppress;
 use crate::deliver::{
     Amount, Answer, Destination, Ledger, Mark, Next, Notice, Options, Parcel, Reason, Shipment,
 };
+use crate::health::ExporterHealth;
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
 
@@ -46,7 +50,10 @@ pub(super) struct Outlet {
     name: String,
     options: Options,
     state: Mutex<State>,
-    changed: Condvar,
+    /// Wakes the thread that serves.
+    work: Condvar,
+    /// Wakes those who wait for it.
+    done: Condvar,
     /// For a forked process, which has no other way to an exporter.
     twin: Arc<Mutex<Option<Box<dyn Exporter>>>>,
 }
@@ -58,6 +65,16 @@ struct State {
     flushed: u64,
     /// The thread is gone, and the exporter with it.
     gone: bool,
+    /// Until when the thread rests, if it does and nobody has woken it; `u64::MAX` where it waits for something to do.
+    rests_until: Option<u64>,
+    /// What others wait for.
+    waiting: Vec<Flushing>,
+}
+
+impl State {
+    fn is_flushed(&self, flushing: &Flushing) -> bool {
+        self.gone || self.flushed >= flushing.number && self.destination.is_settled(flushing.mark)
+    }
 }
 
 impl Outlet {
@@ -76,12 +93,20 @@ impl Outlet {
 
     fn new(name: &str, options: &Options, twin: Arc<Mutex<Option<Box<dyn Exporter>>>>) -> Self {
         let destination = Destination::new(options);
-        let state = State { destination, flushes: 0, flushed: 0, gone: false };
+        let state = State {
+            destination,
+            flushes: 0,
+            flushed: 0,
+            gone: false,
+            rests_until: None,
+            waiting: Vec::new(),
+        };
         Self {
             name: name.to_owned(),
             options: options.clone(),
             state: Mutex::new(state),
-            changed: Condvar::new(),
+            work: Condvar::new(),
+            done: Condvar::new(),
             twin,
         }
     }
@@ -118,17 +143,36 @@ impl Outlet {
         let mut state = locked(&self.state);
         state.destination.shut_down(0, 0);
         state.gone = true;
-        self.changed.notify_all();
+        drop(state);
+        self.done.notify_all();
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn offer(&self, parcel: Parcel) {
+    /// Takes a parcel in. Where a flush follows at once, the thread is woken for that, and for this only if it can send.
+    pub(super) fn offer(&self, parcel: Parcel, flushes: bool) {
         let mut state = locked(&self.state);
-        state.destination.offer(parcel, steady_nanos());
-        self.changed.notify_all();
+        let now = steady_nanos();
+        state.destination.offer(parcel, now);
+        let latest = if flushes { now } else { u64::MAX };
+        let has_work = state
+            .destination
+            .due()
+            .is_some_and(|due| due <= latest && state.rests_until.is_some_and(|until| due < until));
+        if has_work {
+            self.wake(state);
+        }
+    }
+
+    /// Wakes the thread that serves, where it rests. Where it does not, it looks again before it does.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let rests = state.rests_until.take().is_some();
+        drop(state);
+        if rests {
+            self.work.notify_one();
+        }
     }
 
     pub(super) fn ledger(&self) -> Ledger {
@@ -138,6 +182,11 @@ impl Outlet {
     /// As [`Self::ledger`], where nobody is busy here.
     pub(super) fn try_ledger(&self) -> Option<Ledger> {
         try_locked(&self.state).map(|state| state.destination.ledger())
+    }
+
+    /// How it is doing.
+    pub(super) fn health(&self) -> ExporterHealth {
+        ExporterHealth::of(&self.name, &locked(&self.state).destination)
     }
 
     /// For how much more there is room.
@@ -156,15 +205,21 @@ impl Outlet {
         let now = steady_nanos();
         let mark = state.destination.begin_flush(now, now.saturating_add(nanos_until(deadline)));
         state.flushes += 1;
-        self.changed.notify_all();
-        Flushing { mark, number: state.flushes }
+        let flushing = Flushing { mark, number: state.flushes };
+        self.wake(state);
+        flushing
     }
 
     /// Waits until it is sent, or the deadline has passed.
     pub(super) fn wait_flushed(&self, flushing: &Flushing, deadline: Instant) {
-        self.wait(deadline, |state| {
-            state.gone || state.flushed >= flushing.number && state.destination.is_settled(flushing.mark)
-        });
+        let mut state = locked(&self.state);
+        if !state.is_flushed(flushing) {
+            state.waiting.push(*flushing);
+            state = self.wait(state, deadline, |state| state.is_flushed(flushing));
+            if let Some(place) = state.waiting.iter().position(|waiting| waiting == flushing) {
+                state.waiting.swap_remove(place);
+            }
+        }
     }
 
     /// Sends what there is until the deadline; what is left then is given up. To be waited for with [`Self::wait_gone`].
@@ -172,13 +227,12 @@ impl Outlet {
         let mut state = locked(&self.state);
         let now = steady_nanos();
         state.destination.shut_down(now, now.saturating_add(nanos_until(deadline)));
-        self.changed.notify_all();
+        self.wake(state);
     }
 
     /// Waits until the thread is gone, or until somewhat behind the deadline: an exporter may hang in a call of the system.
     pub(super) fn wait_gone(&self, deadline: Instant) {
-        self.wait(deadline + GRACE, |state| state.gone);
-        let mut state = locked(&self.state);
+        let mut state = self.wait(locked(&self.state), deadline + GRACE, |state| state.gone);
         if !state.gone {
             // Its request ends some time; what was in it counts as lost now.
             let now = steady_nanos();
@@ -186,19 +240,43 @@ impl Outlet {
         }
     }
 
-    fn wait(&self, deadline: Instant, done: impl Fn(&State) -> bool) {
-        let mut state = locked(&self.state);
+    fn wait<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        deadline: Instant,
+        done: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'a, State> {
         while !done(&state) {
             let left = deadline.saturating_duration_since(steady_now());
             if left.is_zero() {
-                return;
+                break;
             }
-            state = self.rest(state, left);
+            state = self.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        state
     }
 
-    fn rest<'a>(&self, state: MutexGuard<'a, State>, most: Duration) -> MutexGuard<'a, State> {
-        self.changed.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
+    /// The thread has nothing to do until then, unless it is woken.
+    fn rest<'a>(&self, mut state: MutexGuard<'a, State>, until: u64) -> MutexGuard<'a, State> {
+        state.rests_until = Some(until);
+        state = if until == u64::MAX {
+            self.work.wait(state).unwrap_or_else(PoisonError::into_inner)
+        } else {
+            let most = Duration::from_nanos(until.saturating_sub(steady_nanos()));
+            self.work.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
+        };
+        state.rests_until = None;
+        state
+    }
+
+    /// Wakes those who wait, where one of them waits no longer.
+    fn tell_waiting<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        if !state.waiting.iter().any(|flushing| state.is_flushed(flushing)) {
+            return state;
+        }
+        drop(state);
+        self.done.notify_all();
+        locked(&self.state)
     }
 
     fn serve(&self, mut exporter: Box<dyn Exporter>, sender: &Sender, listener: &Listener) {
@@ -217,7 +295,7 @@ impl Outlet {
                     state.destination.answered(shipment.id, answer, steady_nanos(), &mut system_u64);
                     drop(shipment);
                     let notices = state.destination.take_notices();
-                    self.changed.notify_all();
+                    state = self.tell_waiting(state);
                     if !notices.is_empty() {
                         drop(state);
                         self.tell(&notices, listener);
@@ -230,14 +308,11 @@ impl Outlet {
                     write_out(&mut *exporter);
                     state = locked(&self.state);
                     state.flushed = number;
-                    self.changed.notify_all();
+                    state = self.tell_waiting(state);
                 }
                 _ if state.destination.is_over() => break,
-                Next::Wait(until) => {
-                    let most = Duration::from_nanos(until.saturating_sub(steady_nanos()));
-                    state = self.rest(state, most);
-                }
-                Next::Idle => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Next::Wait(until) => state = self.rest(state, until),
+                Next::Idle => state = self.rest(state, u64::MAX),
             }
         }
         let notices = state.destination.take_notices();
@@ -246,7 +321,7 @@ impl Outlet {
         write_out(&mut *exporter);
         drop(exporter);
         locked(&self.state).gone = true;
-        self.changed.notify_all();
+        self.done.notify_all();
     }
 
     fn tell(&self, notices: &[Notice], listener: &Listener) {
@@ -257,6 +332,7 @@ impl Outlet {
 }
 
 /// A flush that is under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Flushing {
     mark: Mark,
     number: u64,

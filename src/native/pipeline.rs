@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::store::Store;
-use crate::loom::{NodeFlags, Weaver, WeaverOptions, Woven};
+use crate::deliver::{Dropped, Reason};
+use crate::loom::{Losses, NodeFlags, Weaver, WeaverOptions, Woven};
 use crate::record::{Record, RecordKind, Records};
 use crate::redact::Redactor;
 use crate::sample::{TailSampler, WorkflowFacts};
@@ -24,22 +25,38 @@ pub(super) struct Tail {
     /// Spans that the weaver was given and has not given out: those that it holds, and those that it lost.
     inside: u64,
     /// Records of any kind that the weaver has lost so far.
-    lost: u64,
+    lost: Losses,
 }
 
 impl Tail {
     pub(super) fn new(sampler: TailSampler) -> Self {
-        Self { weaver: Weaver::new(WeaverOptions::default()), sampler, inside: 0, lost: 0 }
+        Self { weaver: Weaver::new(WeaverOptions::default()), sampler, inside: 0, lost: Losses::default() }
     }
 
-    /// How many spans the weaver has lost since the last time. It counts records; a lost start is no lost span.
-    fn newly_lost(&mut self) -> u64 {
-        let lost = self.weaver.counts().lost.total();
-        if std::mem::replace(&mut self.lost, lost) == lost {
-            return 0;
+    /// How many spans the weaver has lost since the last time. It counts records; a lost start is no lost span. So how many
+    /// spans they are is known, and for which reasons; where there were several, not how many for which, and each may
+    /// have no more of them than it has records.
+    fn newly_lost(&mut self) -> Dropped {
+        let mut dropped = Dropped::default();
+        let now = self.weaver.counts().lost;
+        let before = std::mem::replace(&mut self.lost, now);
+        if before == now {
+            return dropped;
         }
         let held = self.weaver.held_ended();
-        std::mem::replace(&mut self.inside, held).saturating_sub(held)
+        let mut left = std::mem::replace(&mut self.inside, held).saturating_sub(held);
+        for (reason, records) in [
+            (Reason::EncodeError, now.undecodable.saturating_sub(before.undecodable)),
+            (Reason::Misuse, now.invalid_id.saturating_sub(before.invalid_id)),
+            (Reason::Misuse, now.repeated.saturating_sub(before.repeated)),
+            (Reason::TooLarge, now.too_large.saturating_sub(before.too_large)),
+        ] {
+            let spans = left.min(records);
+            dropped.add(reason, spans);
+            left -= spans;
+        }
+        dropped.add(Reason::QueueFull, left);
+        dropped
     }
 
     /// The records of a workflow that is kept; `None` where it is not.
@@ -70,7 +87,7 @@ pub(super) struct Passed {
     /// Spans that nobody ended: they are offered without having been accepted.
     pub(super) abandoned: u64,
     /// Spans that were lost.
-    pub(super) lost: u64,
+    pub(super) lost: Dropped,
 }
 
 impl Pipeline {
@@ -137,4 +154,52 @@ fn redacted(redactor: &Redactor, records: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{SpanId, TraceId};
+    use crate::otlp::span::SpanKind;
+    use crate::record::{Limits, SpanBuilder, SpanRole, SpanStart};
+    use crate::sample::TailRules;
+
+    fn span(trace: u64, id: u64) -> Vec<u8> {
+        let mut builder = SpanBuilder::new(Limits::default());
+        builder.start(&SpanStart {
+            workflow: SpanId::NONE,
+            trace_id: TraceId::from_halves(0, trace),
+            span_id: SpanId::from_u64(id),
+            parent_span_id: SpanId::NONE,
+            parent_is_remote: false,
+            trace_flags: 1,
+            trace_state: "",
+            name: "s",
+            span_kind: SpanKind::Internal,
+            node_kind: "",
+            role: SpanRole::Span,
+            start_unix_nano: 1,
+        });
+        builder.finish(2).to_vec()
+    }
+
+    #[test]
+    fn what_the_tail_sampler_cannot_use_is_lost_under_its_own_reason() {
+        let mut undecodable = Vec::new();
+        Record { kind: RecordKind::Finished, flags: 0, revision: 0, workflow: SpanId::NONE, body: &[0xff] }
+            .write(&mut undecodable);
+        for (stream, reason) in [
+            ([span(1, 1), span(1, 2), span(1, 2)].concat(), Reason::Misuse),
+            ([span(1, 1), span(1, 2), span(0, 3)].concat(), Reason::Misuse),
+            ([span(1, 1), span(1, 2), undecodable].concat(), Reason::EncodeError),
+        ] {
+            let tail = Some(Tail::new(TailRules::new().build()));
+            let mut pipeline = Pipeline { tail, redactor: None, store: None };
+            let mut lost = pipeline.pass_on(stream, 3, 10).lost;
+            for (reason, spans) in pipeline.decide(true, 20).lost.iter() {
+                lost.add(reason, spans);
+            }
+            assert_eq!(lost.iter().collect::<Vec<_>>(), [(reason, 1)]);
+        }
+    }
 }

@@ -20,7 +20,7 @@ use super::clock::system_unix_nanos;
 use super::entropy::system_u64;
 use super::spool_files::FolderFiles;
 use crate::deliver::{Amount, Dropped, Parcel, Reason};
-use crate::spool::{Recovered, RecoveryOptions, Spool, SpoolOptions, SpoolStatus, recover};
+use crate::spool::{Recovered, RecoveryOptions, Spool, SpoolError, SpoolOptions, SpoolStatus, recover};
 
 /// Where records are written down before they are sent.
 ///
@@ -120,12 +120,16 @@ impl Store {
     /// Writes records down, where that can be done. `None` where they are read back later, as there is no room now.
     pub(super) fn keep(&mut self, records: Vec<u8>, room: Amount) -> Option<Parcel> {
         let now = system_unix_nanos();
-        let appended = self.spool.as_mut().and_then(|spool| {
-            if self.durable { spool.append_durable(&records, now) } else { spool.append(&records, now) }.ok()
-        });
-        // The spool is full or in trouble: what it does not have is held in memory, as without a spool.
-        let Some(appended) = appended else { return Some(Parcel::new(records)) };
+        let Some(spool) = &mut self.spool else { return Some(Parcel::new(records)) };
+        let appended =
+            if self.durable { spool.append_durable(&records, now) } else { spool.append(&records, now) };
         let parcel = Parcel::new(records);
+        let appended = match appended {
+            Ok(appended) => appended,
+            // What the spool does not have is held in memory, as without one.
+            Err(SpoolError::Records(_)) => return Some(parcel),
+            Err(error) => return Some(parcel.unspooled(error.reason())),
+        };
         if self.behind.is_some() || parcel.spans() > room.spans || parcel.bytes() as u64 > room.bytes {
             self.behind.get_or_insert(appended.first.saturating_sub(1));
             return None;

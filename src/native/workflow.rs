@@ -6,8 +6,8 @@ use super::Loom;
 use super::core::locked;
 use super::current::{Current, Entered};
 use super::fork;
-use super::here::{Kin, Live, Log, end_live, take_live};
-use super::node::{Ids, NodeBuilder, Parent, announce, context_of, usable};
+use super::here::{Heritage, Kin, Live, Log, announce, begin_live, end_live};
+use super::node::{Ids, NodeBuilder, Parent, ParentIds, context_of, usable};
 use super::suppress::is_suppressed;
 use crate::context::{Context, SpanContext, TraceFlags, TraceState};
 use crate::id::SpanId;
@@ -28,6 +28,15 @@ pub(super) struct OwnedIdentity {
 }
 
 impl OwnedIdentity {
+    fn of(identity: &Identity<'_>) -> Self {
+        Self {
+            sid: identity.sid.into(),
+            app_id: identity.app_id.into(),
+            uid: identity.uid.into(),
+            chat_id: identity.chat_id.into(),
+        }
+    }
+
     pub(super) fn borrowed(&self) -> Identity<'_> {
         Identity { sid: &self.sid, app_id: &self.app_id, uid: &self.uid, chat_id: &self.chat_id }
     }
@@ -120,68 +129,78 @@ impl<'a> WorkflowBuilder<'a> {
     /// Starts the workflow. It ends with [`Workflow::end`], or when it is dropped.
     pub fn start(self) -> Workflow {
         let core = self.loom.core();
-        let loom = self.loom.clone();
-        let generation = fork::generation();
         let parent = usable(self.parent.as_ref());
         if core.disabled || is_suppressed() {
-            let kin = Kin {
-                trace_state: parent.map_or(TraceState::EMPTY, |span| span.trace_state.clone()),
-                passed: self.passed.clone(),
-                ..Kin::default()
-            };
             let ids = parent.map_or_else(Ids::default, Ids::of);
-            return Workflow { loom, ids, kin, records: false, live: Mutex::new(None), generation };
+            return self.pass_on(ids);
         }
         let trace_id = parent.map_or_else(|| core.ids.trace_id(), |span| span.trace_id);
         let sampled = core.samples(parent, trace_id);
         let random = parent.map_or(core.random_flag, |span| span.flags.is_random());
         let flags = TraceFlags::NONE.with_sampled(sampled).with_random(random);
         let ids = Ids { trace_id, span_id: core.ids.span_id(), flags: flags.into() };
-        let mut kin = Kin {
-            workflow: ids.span_id,
-            trace_state: parent.map_or(TraceState::EMPTY, |span| span.trace_state.clone()),
-            passed: self.passed.clone(),
-            ..Kin::default()
-        };
-        if !sampled {
-            core.count_sampled_out();
-            return Workflow { loom, ids, kin, records: false, live: Mutex::new(None), generation };
+        if sampled {
+            return self.record(ids);
         }
-        let mut live = take_live(core);
-        live.builder.start(&SpanStart {
+        core.count_sampled_out();
+        self.pass_on(ids)
+    }
+
+    /// A workflow that is not recorded. Written piece by piece where it is wanted: copies would cost more than all else here.
+    #[inline(always)]
+    fn pass_on(self, ids: Ids) -> Workflow {
+        let trace_state =
+            usable(self.parent.as_ref()).map_or(TraceState::EMPTY, |span| span.trace_state.clone());
+        let heritage = Heritage::of_context(trace_state, self.passed);
+        let kin = Kin { workflow: ids.span_id, heritage };
+        Workflow { loom: None, ids, kin, live: Mutex::new(None), generation: 0 }
+    }
+
+    #[inline(never)]
+    fn record(self, ids: Ids) -> Workflow {
+        let core = self.loom.core();
+        let parent = usable(self.parent.as_ref());
+        let mut span = SpanStart {
             workflow: ids.span_id,
-            trace_id,
+            trace_id: ids.trace_id,
             span_id: ids.span_id,
             parent_span_id: parent.map_or(SpanId::NONE, |span| span.span_id),
             parent_is_remote: parent.is_some_and(|span| span.is_remote),
-            trace_flags: flags.bits(),
-            trace_state: kin.trace_state.as_str(),
+            trace_flags: ids.flags.bits(),
+            trace_state: "",
             name: self.name,
             span_kind: SpanKind::Internal,
             node_kind: "",
             role: SpanRole::Workflow,
-            start_unix_nano: self.start_unix_nano.unwrap_or_else(|| core.time.unix_nanos()),
-        });
-        if self.identity != Identity::default() {
-            live.builder.identity(&self.identity);
-            kin.identity = Some(Arc::new(OwnedIdentity {
-                sid: self.identity.sid.into(),
-                app_id: self.identity.app_id.into(),
-                uid: self.identity.uid.into(),
-                chat_id: self.identity.chat_id.into(),
-            }));
-        }
+            start_unix_nano: 0,
+        };
+        let heritage = self.heritage();
+        let kin = Kin { workflow: ids.span_id, heritage: heritage.clone() };
+        let mut live = begin_live(core, &mut span, self.start_unix_nano, heritage);
         if !self.question.is_empty() {
             live.builder.attribute(key::QUESTION, self.question);
         }
-        if self.keeps_log {
-            kin.log = Some(Arc::new(Log::new(Mutex::default())));
-        }
-        live.kin.clone_from(&kin);
         if core.live_view {
             announce(&live);
         }
-        Workflow { loom, ids, kin, records: true, live: Mutex::new(Some(live)), generation }
+        let loom = Some(self.loom.clone());
+        Workflow { loom, ids, kin, live: Mutex::new(Some(live)), generation: fork::generation() }
+    }
+
+    /// What the spans of this workflow get from it, where that is anything.
+    fn heritage(&self) -> Option<Arc<Heritage>> {
+        let trace_state = usable(self.parent.as_ref()).map(|span| &span.trace_state);
+        let trace_state = trace_state.filter(|state| !state.is_empty());
+        let has_identity = self.identity != Identity::default();
+        if !has_identity && !self.keeps_log && trace_state.is_none() && self.passed.is_none() {
+            return None;
+        }
+        Some(Arc::new(Heritage {
+            trace_state: trace_state.cloned().unwrap_or_default(),
+            identity: has_identity.then(|| OwnedIdentity::of(&self.identity)),
+            passed: self.passed.clone(),
+            log: self.keeps_log.then(|| Log::new(Mutex::default())),
+        }))
     }
 }
 
@@ -205,11 +224,10 @@ impl<'a> WorkflowBuilder<'a> {
 /// ```
 #[must_use = "a workflow that is dropped at once ends at once"]
 pub struct Workflow {
-    loom: Loom,
+    /// `None` where head sampling left this run out, or the loom is switched off.
+    loom: Option<Loom>,
     ids: Ids,
     kin: Kin,
-    /// False where head sampling left this run out, or the loom is switched off.
-    records: bool,
     /// In a forked process not to be locked: there it is the parent's, and may stay locked for ever.
     live: Mutex<Option<Box<Live>>>,
     generation: u64,
@@ -219,7 +237,7 @@ impl Workflow {
     /// True when what happens in this run is kept.
     #[must_use]
     pub const fn is_recording(&self) -> bool {
-        self.records
+        self.loom.is_some()
     }
 
     /// A step of this run.
@@ -246,14 +264,13 @@ impl Workflow {
 
     #[inline]
     pub(super) fn as_parent(&self) -> Parent<'_> {
-        let core = if self.records { Some(self.loom.core()) } else { None };
         Parent {
-            core,
-            ids: self.ids,
-            trace_state: &self.kin.trace_state,
+            core: self.loom.as_ref().map(Loom::core),
+            ids: ParentIds::Kept(&self.ids),
             is_remote: false,
-            kin: Some(&self.kin),
-            passed: self.kin.passed.as_ref(),
+            workflow: self.kin.workflow,
+            heritage: self.kin.heritage.as_ref(),
+            trace_state: None,
         }
     }
 
@@ -263,10 +280,12 @@ impl Workflow {
 
     /// Changes the root span, where it is still open.
     pub(super) fn change(&self, change: impl FnOnce(&mut Live)) -> &Self {
-        if self.records && self.is_ours() {
+        if let Some(loom) = &self.loom
+            && self.is_ours()
+        {
             match &mut *locked(&self.live) {
                 Some(live) => change(live),
-                None => self.loom.core().count_misuse(),
+                None => loom.core().count_misuse(),
             }
         }
         self
@@ -299,11 +318,19 @@ impl Workflow {
     }
 
     /// Sets the run's status: a number of your own (0 is success) and what it means.
+    #[inline]
     pub fn status(&self, code: i64, message: &str) -> &Self {
+        if self.is_recording() {
+            self.set_status(code, message);
+        }
+        self
+    }
+
+    fn set_status(&self, code: i64, message: &str) {
         self.change(|live| {
             live.builder.attribute(key::STATUS_CODE, code);
             live.builder.status(if code == 0 { StatusCode::Ok } else { StatusCode::Error }, message);
-        })
+        });
     }
 
     /// Notes that the first frame of the answer came now; only the first call counts.
@@ -314,7 +341,7 @@ impl Workflow {
     /// The run as other programs are to see it: what to inject into calls that it makes.
     #[must_use]
     pub fn context(&self) -> Context {
-        context_of(self.ids, self.kin.trace_state.clone(), self.kin.passed.as_deref())
+        context_of(self.ids, self.kin.heritage.as_ref())
     }
 
     /// The workflow log of this run so far, where it keeps one ([`WorkflowBuilder::keep_log`]): call it after the end.
@@ -330,15 +357,18 @@ impl Workflow {
     /// ```
     #[must_use]
     pub fn to_log(&self) -> Option<NodeTraceLog> {
-        let records = locked(self.kin.log.as_ref()?.get(|_| Mutex::default())).clone();
+        let records = locked(self.kin.heritage.as_ref()?.log.as_ref()?.get(|_| Mutex::default())).clone();
         let spans: Vec<SpanView<'_>> =
             finished_spans(&records).filter_map(|span| SpanView::read(span).ok()).collect();
         Some(from_spans(&spans, 0))
     }
 
     /// Ends the run now. A second end does nothing and is counted.
+    #[inline]
     pub fn end(&self) {
-        self.finish(None);
+        if self.is_recording() {
+            self.finish(None);
+        }
     }
 
     /// Ends the run at this time, in nanoseconds since 1970.
@@ -347,8 +377,9 @@ impl Workflow {
     }
 
     fn finish(&self, end: Option<u64>) {
+        let Some(loom) = &self.loom else { return };
         // The root of a run that began before a fork is ended by the process in which it began.
-        if !self.records || !self.is_ours() {
+        if !self.is_ours() {
             return;
         }
         let live = locked(&self.live).take();
@@ -356,9 +387,9 @@ impl Workflow {
             Some(live) => {
                 let end = end.unwrap_or_else(|| live.core.time.unix_nanos());
                 live.core.before_close();
-                end_live(live, end);
+                end_live(live, Some(end));
             }
-            None => self.loom.core().count_misuse(),
+            None => loom.core().count_misuse(),
         }
     }
 }
@@ -372,13 +403,13 @@ impl Drop for Workflow {
             }
             let now = live.core.time.unix_nanos();
             live.core.before_close();
-            end_live(live, now);
+            end_live(live, Some(now));
         }
     }
 }
 
 impl std::fmt::Debug for Workflow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workflow").field("ids", &self.ids).field("recording", &self.records).finish()
+        f.debug_struct("Workflow").field("ids", &self.ids).field("recording", &self.is_recording()).finish()
     }
 }

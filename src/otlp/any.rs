@@ -266,9 +266,18 @@ pub fn read_key_value(bytes: &[u8]) -> Result<(&str, AnyView<'_>), DecodeError> 
     }
 }
 
+/// The text of an encoded `AnyValue` that is one and nothing else; not checked, as in what this crate has written.
+#[inline]
+pub(crate) fn own_text(value: &[u8]) -> Option<&[u8]> {
+    let [0x0a, rest @ ..] = value else { return None };
+    let mut rest = rest;
+    let content = take_delimited(&mut rest).ok()?;
+    rest.is_empty().then_some(content)
+}
+
 /// Key and value where they stand as encoders write them: both, in this order, and nothing else.
 #[inline]
-fn split_pair(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split_pair(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let [0x0a, rest @ ..] = bytes else { return None };
     let mut rest = rest;
     let key = take_delimited(&mut rest).ok()?;

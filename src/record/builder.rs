@@ -25,6 +25,7 @@ use crate::otlp::wire::{open_message, put_bytes_field, put_fixed64_field, put_va
 use crate::usage::Usage;
 use crate::value::{ValueRef, ValueSink, cut_bytes, cut_chars};
 use crate::vocabulary as key;
+use plain::plain_name;
 #[cfg(not(target_arch = "wasm32"))]
 use plain::{Open, plain_bytes};
 
@@ -107,31 +108,25 @@ struct Entries {
 }
 
 /// Builds spans, one after the other.
+// What every span needs stands together, in front: a program that records now and then finds all of it in slow memory.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct SpanBuilder {
-    limits: Limits,
+    out: Buffer,
+    keys: KeyIndex,
     /// How far attributes can be written without looking around.
     #[cfg(not(target_arch = "wasm32"))]
     open: Open,
     #[cfg(not(target_arch = "wasm32"))]
     plain_bytes: usize,
-    out: Buffer,
-    keys: KeyIndex,
-    /// Attributes that the program set; those of the vocabulary are not counted.
-    attributes: u32,
-    sections: [Entries; 3],
-    next: Entries,
+    plain_name: usize,
     events: Vec<u8>,
     links: Vec<u8>,
-    status_message: String,
-    status: StatusCode,
-    usage: Usage,
-    first_frame: Option<u64>,
     /// How many bytes the maps and the ids of what follows hold.
     beside: usize,
-    /// True when anything but attributes, events and a plain status was recorded.
-    has_extras: bool,
     head: Head,
+    /// Attributes that the program set; those of the vocabulary are not counted.
+    attributes: u32,
     event_count: u32,
     link_count: u32,
     dropped_attributes: u32,
@@ -139,7 +134,22 @@ pub struct SpanBuilder {
     dropped_links: u32,
     /// Values that were cut.
     cut: u32,
+    status: StatusCode,
+    /// True when anything but attributes, events and a plain status was recorded.
+    has_extras: bool,
     repaired: bool,
+    limits: Limits,
+    rare: Rare,
+}
+
+/// What few spans need.
+#[derive(Debug, Default)]
+struct Rare {
+    sections: [Entries; 3],
+    next: Entries,
+    status_message: String,
+    usage: Usage,
+    first_frame: Option<u64>,
     scratch: Vec<u8>,
 }
 
@@ -178,6 +188,7 @@ impl SpanBuilder {
     /// Holds the spans that follow to other limits.
     pub const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits.kept();
+        self.plain_name = plain_name(&self.limits);
         #[cfg(not(target_arch = "wasm32"))]
         {
             self.plain_bytes = plain_bytes(&self.limits);
@@ -187,7 +198,7 @@ impl SpanBuilder {
     /// How many bytes its buffers have room for.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        let sections: usize = self.sections.iter().map(|section| section.bytes.capacity()).sum();
+        let sections: usize = self.rare.sections.iter().map(|section| section.bytes.capacity()).sum();
         self.out.capacity() + self.events.capacity() + self.links.capacity() + sections
     }
 
@@ -200,7 +211,7 @@ impl SpanBuilder {
     }
 
     /// Starts a span; what was recorded before is gone.
-    #[inline]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub fn start(&mut self, start: &SpanStart<'_>) {
         self.clear();
         if !self.start_plainly(start) {
@@ -233,8 +244,8 @@ impl SpanBuilder {
     fn start_generally(&mut self, start: &SpanStart<'_>) {
         let name = self.kept_name(start.name);
         self.cut += u32::from(name.len() < start.name.len());
-        self.scratch.clear();
-        let out = &mut self.scratch;
+        self.rare.scratch.clear();
+        let out = &mut self.rare.scratch;
         out.extend_from_slice(&[0; ENVELOPE_LEN]);
         put_bytes_field(out, field::TRACE_ID, start.trace_id.as_bytes());
         put_bytes_field(out, field::SPAN_ID, start.span_id.as_bytes());
@@ -253,7 +264,7 @@ impl SpanBuilder {
         put_fixed64_field(out, field::START, start.start_unix_nano);
         // An end of zero is left out by the encoder: the bytes of the end are put in later.
         out.extend_from_slice(&[0x41, 0, 0, 0, 0, 0, 0, 0, 0]);
-        self.out.put(&self.scratch);
+        self.out.put(&self.rare.scratch);
     }
 
     /// Something is about to grow beside the attributes.
@@ -277,29 +288,29 @@ impl SpanBuilder {
         (self.dropped_attributes, self.dropped_events, self.dropped_links, self.cut) = (0, 0, 0, 0);
         self.repaired = false;
         if core::mem::take(&mut self.has_extras) {
-            for entries in self.sections.iter_mut().chain([&mut self.next]) {
+            for entries in self.rare.sections.iter_mut().chain([&mut self.rare.next]) {
                 entries.bytes.clear();
                 entries.count = 0;
             }
-            self.status_message.clear();
-            self.usage = Usage::default();
-            self.first_frame = None;
+            self.rare.status_message.clear();
+            self.rare.usage = Usage::default();
+            self.rare.first_frame = None;
             self.beside = 0;
         }
     }
 
     /// Says what kind of step the span is, in our words and in those of the conventions.
     fn put_kind(&mut self, kind: &str, name: &str) {
-        self.put_own(key::KIND, ValueRef::Str(kind));
+        self.put_own_text(key::KIND, kind);
         let Some(operation) = key::operation_of(kind) else { return };
-        self.put_own(key::OPERATION, ValueRef::Str(operation));
+        self.put_own_text(key::OPERATION, operation);
         let named = match operation {
             "invoke_workflow" => key::WORKFLOW_NAME,
             "execute_tool" => key::TOOL_NAME,
             "invoke_agent" => key::AGENT_NAME,
             _ => return,
         };
-        self.put_own(named, ValueRef::Str(name));
+        self.put_own_text(named, name);
     }
 
     /// Sets on whose behalf the span runs. What is empty is left out.
@@ -316,7 +327,7 @@ impl SpanBuilder {
         ];
         for (name, text) in pairs {
             if !text.is_empty() {
-                self.put_own(name, ValueRef::Str(text));
+                self.put_own_text(name, text);
             }
         }
     }
@@ -344,8 +355,8 @@ impl SpanBuilder {
             return;
         }
         let bounds = self.limits.bounds(self.room_instead_of(existing), name);
-        self.scratch.clear();
-        let cut = put_told(&mut self.scratch, field::ATTRIBUTES, name, bounds, tell);
+        self.rare.scratch.clear();
+        let cut = put_told(&mut self.rare.scratch, field::ATTRIBUTES, name, bounds, tell);
         self.cut = self.cut.saturating_add(cut);
         self.place_scratch(existing, hash);
     }
@@ -367,6 +378,15 @@ impl SpanBuilder {
         } else {
             self.append(name, hash, value);
         }
+    }
+
+    /// As [`Self::put_own`], for a text.
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    fn put_own_text(&mut self, name: &str, text: &str) {
+        #[cfg(target_arch = "wasm32")]
+        self.put_own(name, ValueRef::Str(text));
+        #[cfg(not(target_arch = "wasm32"))]
+        self.put_own_plainly(name, key_hash(name.as_bytes()), text);
     }
 
     /// Decides over a new attribute, and counts it.
@@ -435,8 +455,9 @@ impl SpanBuilder {
     /// Writes an attribute into `scratch`, to stand where `existing` does.
     fn put_scratch(&mut self, existing: Option<usize>, name: &str, value: ValueRef<'_>) {
         let bounds = self.limits.bounds(self.room_instead_of(existing), name);
-        self.scratch.clear();
-        let cut = put_told(&mut self.scratch, field::ATTRIBUTES, name, bounds, &mut |sink| value.tell(sink));
+        self.rare.scratch.clear();
+        let cut =
+            put_told(&mut self.rare.scratch, field::ATTRIBUTES, name, bounds, &mut |sink| value.tell(sink));
         self.cut = self.cut.saturating_add(cut);
     }
 
@@ -445,12 +466,12 @@ impl SpanBuilder {
         match existing.and_then(|index| self.keys.range(index, self.out.as_slice())) {
             Some(range) => {
                 let (old, start) = (range.len(), range.start);
-                self.out.replace(range, &self.scratch);
-                self.keys.shift(start, old, self.scratch.len());
+                self.out.replace(range, &self.rare.scratch);
+                self.keys.shift(start, old, self.rare.scratch.len());
             }
             None => {
                 self.keys.add(hash, self.out.len());
-                self.out.put(&self.scratch);
+                self.out.put(&self.rare.scratch);
             }
         }
     }
@@ -466,7 +487,7 @@ impl SpanBuilder {
         self.has_extras = true;
         self.grow_beside();
         let room = self.room();
-        let [input, output, config] = &mut self.sections;
+        let [input, output, config] = &mut self.rare.sections;
         let entries = match section {
             Section::Input => input,
             Section::Output => output,
@@ -478,21 +499,21 @@ impl SpanBuilder {
             self.dropped_attributes = self.dropped_attributes.saturating_add(1);
             return;
         }
-        self.scratch.clear();
+        self.rare.scratch.clear();
         // The entry stands in a map already: what may nest in it is one level less.
         let mut bounds = self.limits.bounds(room, name);
         bounds.depth = bounds.depth.saturating_sub(1);
-        let cut = put_told(&mut self.scratch, 1, name, bounds, tell);
+        let cut = put_told(&mut self.rare.scratch, 1, name, bounds, tell);
         self.cut = self.cut.saturating_add(cut);
         match existing {
             Some(range) => {
-                self.beside = self.beside + self.scratch.len() - range.len();
-                replace_range(&mut entries.bytes, range, &self.scratch);
+                self.beside = self.beside + self.rare.scratch.len() - range.len();
+                replace_range(&mut entries.bytes, range, &self.rare.scratch);
             }
             None => {
                 entries.count += 1;
-                self.beside += self.scratch.len();
-                entries.bytes.append(&mut self.scratch);
+                self.beside += self.rare.scratch.len();
+                entries.bytes.append(&mut self.rare.scratch);
             }
         }
     }
@@ -507,15 +528,15 @@ impl SpanBuilder {
         }
         let mut text = Vec::new();
         put_bytes_field(&mut text, 1, id.as_bytes());
-        if has_field(&self.next.bytes, &text) {
+        if has_field(&self.rare.next.bytes, &text) {
             return;
         }
-        if self.next.count >= self.limits.attributes {
+        if self.rare.next.count >= self.limits.attributes {
             self.dropped_attributes = self.dropped_attributes.saturating_add(1);
             return;
         }
-        self.next.count += 1;
-        put_bytes_field(&mut self.next.bytes, 1, &text);
+        self.rare.next.count += 1;
+        put_bytes_field(&mut self.rare.next.bytes, 1, &text);
         self.beside += text.len();
     }
 
@@ -604,13 +625,13 @@ impl SpanBuilder {
     /// Reports tokens; how reports go together is for [`UsageMode`](crate::UsageMode) to say.
     pub fn usage(&mut self, report: Usage) {
         self.has_extras = true;
-        self.usage = self.usage.report(report);
+        self.rare.usage = self.rare.usage.report(report);
     }
 
     /// Notes that the first frame of a stream came; only the first call counts.
     pub fn first_frame(&mut self, time_unix_nano: u64) {
         self.has_extras = true;
-        self.first_frame.get_or_insert(time_unix_nano.saturating_sub(self.head.start));
+        self.rare.first_frame.get_or_insert(time_unix_nano.saturating_sub(self.head.start));
     }
 
     /// Sets the status. `Ok` is final; `Unset` changes nothing; a message is kept with an error only.
@@ -619,13 +640,14 @@ impl SpanBuilder {
             return;
         }
         self.status = status;
-        if !self.status_message.is_empty() || !message.is_empty() {
+        let had_message = self.has_extras && !self.rare.status_message.is_empty();
+        if had_message || !message.is_empty() {
             self.has_extras = true;
-            self.status_message.clear();
+            self.rare.status_message.clear();
             if status == StatusCode::Error {
                 let kept =
                     cut_bytes(cut_chars(message, self.limits.value_length), self.limits.span_bytes / 4);
-                self.status_message.push_str(kept);
+                self.rare.status_message.push_str(kept);
                 self.cut += u32::from(kept.len() < message.len());
             }
         }

@@ -21,8 +21,20 @@ pub(super) struct KeyIndex {
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
     hash: u32,
-    /// Where the pair starts.
-    start: usize,
+    /// Where the pair starts. Spans are far shorter than that can say.
+    start: u32,
+}
+
+impl Place {
+    #[inline(always)]
+    fn start(self) -> usize {
+        usize::try_from(self.start).unwrap_or(usize::MAX)
+    }
+}
+
+#[inline(always)]
+fn short(start: usize) -> u32 {
+    u32::try_from(start).unwrap_or(u32::MAX)
 }
 
 impl KeyIndex {
@@ -45,7 +57,7 @@ impl KeyIndex {
     #[inline(always)]
     pub(super) fn add_in_room(&mut self, hash: u32, start: usize) {
         if let Some(place) = self.places.get_mut(self.count) {
-            *place = Place { hash, start };
+            *place = Place { hash, start: short(start) };
             self.count += 1;
             self.seen |= bit(hash);
         }
@@ -101,21 +113,21 @@ impl KeyIndex {
     /// The key of a pair, read from the pair itself.
     #[cold]
     fn key_at<'a>(&self, index: usize, out: &'a [u8]) -> Option<&'a [u8]> {
-        let (_, pair) = pair_at(out, self.taken().get(index)?.start)?;
+        let (_, pair) = pair_at(out, self.taken().get(index)?.start())?;
         key_of(pair)
     }
 
     /// Where a pair stands, tag and length included.
     pub(super) fn range(&self, index: usize, out: &[u8]) -> Option<Range<usize>> {
-        let start = self.taken().get(index)?.start;
+        let start = self.taken().get(index)?.start();
         pair_at(out, start).map(|(end, _)| start..end)
     }
 
     /// Notes that the pair at `start` went from `old` bytes to `new`: what stands behind it has moved.
     pub(super) fn shift(&mut self, start: usize, old: usize, new: usize) {
         for place in self.places.iter_mut().take(self.count) {
-            if place.start > start {
-                place.start = place.start + new - old;
+            if place.start() > start {
+                place.start = short(place.start() + new - old);
             }
         }
     }

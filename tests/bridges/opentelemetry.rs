@@ -10,6 +10,7 @@ use opentelemetry::trace::{
     TraceId, TraceState, Tracer as _, TracerProvider as _, get_active_span, mark_span_as_active,
 };
 use opentelemetry::{Array, Context, InstrumentationScope, KeyValue, Value};
+use spanloom::context::Propagators;
 use spanloom::host::{ManualClock, SeededEntropy};
 use spanloom::opentelemetry::{Propagator, provider};
 use spanloom::sample::{Root, Sampler};
@@ -26,6 +27,21 @@ fn remote(flags: TraceFlags) -> Context {
         true,
         state,
     ))
+}
+
+#[test]
+fn the_loom_decides_what_its_propagator_carries() {
+    let only_baggage = Propagators { trace_context: false, ..Propagators::ALL };
+    let loom = Loom::builder().propagators(only_baggage).build();
+    let propagator = Propagator::of(&loom);
+    let context = remote(TraceFlags::SAMPLED).with_baggage([KeyValue::new("tenant", "7")]);
+    let mut headers = HashMap::new();
+    propagator.inject_context(&context, &mut headers);
+    assert_eq!(headers, HashMap::from([("baggage".to_owned(), "tenant=7".to_owned())]));
+    Propagator::new().inject_context(&context, &mut headers);
+    let came = propagator.extract(&headers);
+    assert!(!came.span().span_context().is_valid());
+    assert_eq!(came.baggage().get("tenant").map(ToString::to_string).as_deref(), Some("7"));
 }
 
 #[test]

@@ -114,6 +114,40 @@ fn bytes_bound_the_queue_too() {
 }
 
 #[test]
+fn what_a_spool_should_have_held_is_lost_under_the_spools_reason() {
+    let reasons = |destination: &Destination| destination.ledger().dropped.iter().collect::<Vec<_>>();
+    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+        let mut destination = Destination::new(&Options { queue_spans: 20, overflow, ..Options::default() });
+        destination.offer(parcel(0..10, 8).unspooled(Reason::SpoolFull), 0);
+        destination.offer(parcel(10..25, 8).unspooled(Reason::SpoolIo), 0);
+        destination.offer(parcel(25..40, 8), 0);
+        let lost = match overflow {
+            Overflow::DropNewest => [(Reason::QueueFull, 15), (Reason::SpoolIo, 5)],
+            // 20 of 40 stay: the 10 and the next 10 go.
+            Overflow::DropOldest => [(Reason::SpoolFull, 10), (Reason::SpoolIo, 10)],
+        };
+        assert_eq!(reasons(&destination), lost, "{overflow:?}");
+        assert!(destination.ledger().adds_up());
+    }
+    // The end of the program, for what waits and for what comes later. What a spool holds is not lost.
+    let mut destination = batches_of(100);
+    destination.offer(parcel(0..3, 8).unspooled(Reason::SpoolFull), 0);
+    destination.offer(parcel(3..5, 8), 0);
+    destination.offer(parcel(5..9, 8).unspooled(Reason::SpoolFull).in_spool(1), 0);
+    destination.shut_down(0, 0);
+    destination.offer(parcel(9..10, 8).unspooled(Reason::SpoolIo), 0);
+    let lost = [(Reason::SpoolFull, 3), (Reason::SpoolIo, 1), (Reason::ShutdownTimeout, 2)];
+    assert_eq!(reasons(&destination), lost);
+    assert_eq!(destination.ledger().pending, 4);
+    // An answer is not a want of room.
+    let mut destination = batches_of(1);
+    destination.offer(parcel(0..1, 8).unspooled(Reason::SpoolFull), 0);
+    let shipment = sent(&mut destination, 0);
+    answer(&mut destination, &shipment, Answer::Refused { reason: Reason::Auth, why: "401".to_owned() }, 0);
+    assert_eq!(reasons(&destination), [(Reason::Auth, 1)]);
+}
+
+#[test]
 fn destinations_share_the_bytes_of_a_parcel() {
     let shared = parcel(0..10, 100);
     let (mut first, mut second) = (batches_of(10), batches_of(10));

@@ -1,16 +1,22 @@
 //! Clocks that jump, disks and memory that have an end.
 #![expect(clippy::disallowed_methods, reason = "time is what is bounded")]
 
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use spanloom::deliver::{Options, Reason};
+use spanloom::deliver::{Answer, Options, Reason};
 use spanloom::host::ManualClock;
 use spanloom::native::{OtlpHttp, SpoolConfig};
-use spanloom::{Loom, MemoryExporter};
+use spanloom::spool::FilesError;
+use spanloom::{Exporter, Loom, MemoryExporter, Outgoing};
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
 
-use crate::support::{Folder, LONG, adds_up, spans};
+use crate::scratch::Folder;
+use crate::support::{LONG, adds_up, spans};
 
 #[test]
 fn f22_clocks_that_jump_make_no_negative_times_and_hold_up_nothing() {
@@ -125,15 +131,25 @@ fn in_own_process(test: &str) -> bool {
     if std::env::var(MARK).is_ok() {
         return true;
     }
-    let run = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(MARK, "1")
-        .output()
-        .unwrap();
+    passes(own_process(test).env(MARK, "1"));
+    false
+}
+
+/// This program again, for this test alone.
+#[cfg(unix)]
+fn own_process(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]);
+    command
+}
+
+#[cfg(unix)]
+#[track_caller]
+fn passes(command: &mut Command) {
+    let run = command.output().unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
     assert!(said.contains("1 passed"), "{said}");
-    false
 }
 
 /// Sets the soft limit; gives the one before.
@@ -190,6 +206,103 @@ fn f20_files_that_must_not_grow_any_more_and_then_may() {
     let ledger = adds_up(&loom);
     let recorded = memory.span_count() as u64;
     assert_eq!((ledger.accepted, ledger.delivered), (recorded, recorded));
+}
+
+/// Has the program see an empty disk of 256 KiB in this folder, which nobody else sees and which goes with it.
+#[cfg(target_os = "linux")]
+fn on_a_small_disk<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let folder = CString::new(folder.as_os_str().as_bytes()).unwrap();
+    let mount = move || {
+        let done =
+            |result: libc::c_int| if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) };
+        let none = std::ptr::null();
+        // SAFETY: the texts end with a zero, and the calls are allowed between a fork and a program.
+        unsafe {
+            done(libc::unshare(libc::CLONE_NEWNS))?;
+            // What is mounted from now on is seen here alone.
+            done(libc::mount(
+                c"none".as_ptr(),
+                c"/".as_ptr(),
+                none,
+                libc::MS_REC | libc::MS_PRIVATE,
+                none.cast(),
+            ))?;
+            let (kind, size) = (c"tmpfs".as_ptr(), c"size=256k".as_ptr());
+            done(libc::mount(kind, folder.as_ptr(), kind, 0, size.cast()))
+        }
+    };
+    // SAFETY: `mount` takes no lock and no memory.
+    unsafe { command.pre_exec(mount) }
+}
+
+/// Takes nothing before it is opened.
+#[cfg(target_os = "linux")]
+struct Gated {
+    open: Arc<AtomicBool>,
+    behind: MemoryExporter,
+}
+
+#[cfg(target_os = "linux")]
+impl Exporter for Gated {
+    fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
+        if self.open.load(Ordering::SeqCst) { self.behind.export(outgoing) } else { Answer::later("closed") }
+    }
+}
+
+/// A disk that is really full: of this test's own, in memory.
+#[test]
+#[cfg(target_os = "linux")]
+fn f20_a_disk_that_is_full_and_then_has_room() {
+    const DISK: &str = "SPANLOOM_TEST_DISK";
+    let Some(disk) = std::env::var_os(DISK).map(PathBuf::from) else {
+        let folder = Folder::new("f20-disk");
+        std::fs::create_dir_all(&folder.0).unwrap();
+        let may = on_a_small_disk(&mut Command::new("true"), &folder.0).status();
+        match may {
+            Ok(_) => {
+                let mut own = own_process("limits::f20_a_disk_that_is_full_and_then_has_room");
+                passes(on_a_small_disk(own.env(DISK, &folder.0), &folder.0));
+            }
+            Err(why) => eprintln!("not tested: no disk of its own may be mounted here: {why}"),
+        }
+        return;
+    };
+    let (open, memory) = (Arc::new(AtomicBool::new(false)), MemoryExporter::new());
+    let quick = Options {
+        linger: Duration::from_millis(1),
+        retry_first: Duration::from_millis(10),
+        retry_longest: Duration::from_millis(50),
+        ..Options::default()
+    };
+    let loom = Loom::builder()
+        .exporter_with(Gated { open: Arc::clone(&open), behind: memory.clone() }, quick)
+        .spool(SpoolConfig::new(disk.join("spool")))
+        .on_notice(|_, _| ())
+        .build();
+    let status = || loom.spool_status().unwrap();
+    wait_until("the disk is not found full", || {
+        spans(&loom, 100);
+        status().trouble == Some(FilesError::NoSpace)
+    });
+    assert!(status().written > 0, "there was some room: {:?}", status());
+    // What the disk has not is held in memory, for the time being.
+    spans(&loom, 1_000);
+    assert_eq!(loom.flush(Duration::from_millis(10)).dropped, 0, "{:?}", adds_up(&loom));
+    let written = status().written;
+    open.store(true, Ordering::SeqCst);
+    assert!(loom.flush(LONG).is_complete(), "{:?}", loom.ledger());
+    // What was delivered goes from the disk, and there is room.
+    wait_until("the disk is not tried again", || {
+        spans(&loom, 1);
+        status().trouble.is_none() && status().written > written
+    });
+    assert!(loom.flush(LONG).is_complete(), "{:?}", loom.ledger());
+    let ledger = adds_up(&loom);
+    let recorded = memory.span_count() as u64;
+    assert_eq!((ledger.accepted, ledger.delivered), (recorded, recorded));
+    println!("{written} records found room on the disk, {recorded} spans arrived");
 }
 
 #[test]

@@ -6,5 +6,7 @@ mod everyday;
 mod faults;
 mod from_env;
 mod limits;
+#[path = "../common/scratch.rs"]
+mod scratch;
 mod spool;
 mod support;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use spanloom::deliver::Options;
+use spanloom::deliver::{Options, Reason};
 use spanloom::native::SpoolConfig;
 use spanloom::{Loom, LoomBuilder, MemoryExporter};
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
 
-use crate::support::{Folder, LONG, spans};
+use crate::scratch::Folder;
+use crate::support::{LONG, adds_up, spans};
 
 fn spooled(folder: &Folder) -> LoomBuilder {
     Loom::builder()
@@ -62,4 +63,33 @@ fn an_outage_is_held_by_the_disk_alone() {
     let receipt = loom.flush(LONG);
     assert_eq!((receipt.dropped, receipt.pending), (0, 0), "{:?}", loom.ledger());
     assert_eq!(collector.report().spans.unique(), 20_000);
+}
+
+#[test]
+fn what_finds_the_disk_at_its_cap_and_the_memory_full_is_lost_as_spool_full() {
+    const CAP: u64 = 64 << 10;
+    let folder = Folder::new("cap");
+    let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
+    let small = Options { queue_spans: 200, ..Options::default() };
+    let loom = Loom::builder()
+        .spool(SpoolConfig::new(&folder.0).cap_bytes(CAP))
+        .on_notice(|_, _| ())
+        .delivery(small)
+        .otlp_http(hole.endpoint())
+        .unwrap()
+        .build();
+    // Handed over in parts: what is one parcel is in the spool as a whole, or not at all.
+    for _ in 0..40 {
+        spans(&loom, 100);
+        loom.flush(Duration::from_millis(1));
+    }
+    let before = adds_up(&loom);
+    assert!(before.reasons.get(Reason::SpoolFull) > 0, "{before:?}");
+    assert_eq!(before.dropped, before.reasons.get(Reason::SpoolFull), "{before:?}");
+    // What memory alone holds at the end would have gone into the spool, too.
+    let receipt = loom.shutdown(Duration::from_millis(100));
+    let ledger = adds_up(&loom);
+    assert_eq!(ledger.dropped, ledger.reasons.get(Reason::SpoolFull), "{ledger:?}");
+    assert!(receipt.pending > 0, "the disk has a part: {ledger:?}");
+    assert_eq!(ledger.dropped + receipt.pending, 4_000, "{ledger:?}");
 }

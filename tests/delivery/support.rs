@@ -1,29 +1,11 @@
 //! What several of these tests need.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use spanloom::{Ledger, Loom};
 
 /// How long a test waits for what has to come.
 pub const LONG: Duration = Duration::from_secs(30);
-
-/// A folder of its own for each test, gone at its end.
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    pub fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("spanloom-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 pub fn spans(loom: &Loom, number: usize) {
     (0..number).for_each(|_| loom.span("s", None).start().end());

@@ -7,3 +7,5 @@ mod proxies;
 mod requests;
 mod support;
 mod tls;
+#[path = "../common/tunnel.rs"]
+mod tunnel;

@@ -9,10 +9,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
-use spanloom::deliver::{Answer, Reason};
+use spanloom::Loom;
+use spanloom::deliver::{Answer, NoticeKind, Reason};
 use spanloom::native::{OtlpHttp, Pem};
 
-use crate::support::{Batch, OK, Receiver, assert_later, assert_refused, read_request};
+use crate::support::{Batch, OK, PATIENCE, Receiver, assert_later, assert_refused, read_request};
 
 /// A certificate and its key, as PEM.
 struct Signed {
@@ -138,6 +139,50 @@ fn f13_who_is_not_trusted_gets_nothing() {
     for trusted in [Some(&other), None] {
         let text = refusal(&good, trusted);
         assert!(text.contains("invalid peer certificate"), "{text}");
+    }
+}
+
+/// Through a whole loom: what was refused for its certificate is counted as such, tried once, and the next batch is no better.
+#[test]
+fn f13_a_loom_counts_what_nobody_trustworthy_took() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let expired = |params: &mut CertificateParams| {
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
+    };
+    for (signed, trusted, delivered) in [
+        (authority.sign("localhost", |_| {}), &authority, true),
+        (authority.sign("localhost", expired), &authority, false),
+        (authority.sign("collector.example", |_| {}), &authority, false),
+        (authority.sign("localhost", |_| {}), &other, false),
+    ] {
+        let receiver = receiver(&signed, None);
+        let exporter = OtlpHttp::builder(endpoint(&receiver)).trust(trusted.pem()).build().unwrap();
+        let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let hears = Arc::clone(&told);
+        let loom = Loom::builder()
+            .exporter(exporter)
+            .on_notice(move |_, notice| hears.lock().unwrap().push(notice.kind))
+            .build();
+        for round in 1..=2 {
+            (0..5).for_each(|_| loom.span("s", None).start().end());
+            assert_eq!(loom.flush(PATIENCE).pending, 0, "{:?}", loom.ledger());
+            let ledger = loom.ledger();
+            let arrived = if delivered { 5 * round } else { 0 };
+            assert!(ledger.adds_up(), "{ledger:?}");
+            assert_eq!((ledger.accepted, ledger.delivered), (5 * round, arrived), "{ledger:?}");
+            assert_eq!(ledger.reasons.get(Reason::Auth), 5 * round - arrived, "{ledger:?}");
+        }
+        let told = told.lock().unwrap();
+        if delivered {
+            assert!(told.is_empty(), "{told:?}");
+            continue;
+        }
+        assert_eq!(*told, [NoticeKind::Lost(Reason::Auth)], "told once");
+        // Nothing was sent, nor in plain text, and there was about one connection a batch: no busy loop.
+        assert!(receiver.requests().is_empty());
+        let connections = receiver.connections.load(std::sync::atomic::Ordering::SeqCst);
+        assert!((2..=4).contains(&connections), "{connections}");
     }
 }
 

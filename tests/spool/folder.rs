@@ -6,44 +6,28 @@ use std::path::PathBuf;
 use spanloom::native::FolderFiles;
 use spanloom::spool::{FilesError, RecoveryOptions, Spool, SpoolError, SpoolFiles, Tier, recover};
 
+use crate::scratch::Folder;
 use crate::support::{MILLISECOND, NOW, ended, ids, options};
 
-/// A folder that is gone when the test is over.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("spanloom-spool-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        Self(folder)
-    }
-
-    fn files(&self) -> FolderFiles {
-        FolderFiles::new(self.0.join("inner"))
-    }
-
-    fn recovered(&self) -> Vec<u64> {
-        let mut recovered = recover(self.files(), RecoveryOptions::default(), NOW);
-        let mut found = Vec::new();
-        while let Some(chunk) = recovered.next_chunk() {
-            found.extend(ids(&chunk.records));
-            recovered.acknowledge(chunk.number);
-        }
-        assert_eq!(recovered.report().io_errors, 0);
-        found
-    }
+fn files(folder: &Folder) -> FolderFiles {
+    FolderFiles::new(folder.0.join("inner"))
 }
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+fn recovered_ids(folder: &Folder) -> Vec<u64> {
+    let mut recovered = recover(files(folder), RecoveryOptions::default(), NOW);
+    let mut found = Vec::new();
+    while let Some(chunk) = recovered.next_chunk() {
+        found.extend(ids(&chunk.records));
+        recovered.acknowledge(chunk.number);
     }
+    assert_eq!(recovered.report().io_errors, 0);
+    found
 }
 
 #[test]
 fn a_folder_does_what_is_asked_of_it() {
-    let scratch = Scratch::new("files");
-    let files = scratch.files();
+    let folder = Folder::new("spool-files");
+    let files = files(&folder);
     assert_eq!(files.list(), Ok(Vec::new()));
     assert_eq!(files.length("a"), Err(FilesError::NotFound));
     assert_eq!(files.open("a").err(), Some(FilesError::NotFound));
@@ -73,62 +57,62 @@ fn a_folder_does_what_is_asked_of_it() {
 #[test]
 fn only_the_owner_reads_what_is_there() {
     use std::os::unix::fs::PermissionsExt as _;
-    let scratch = Scratch::new("modes");
-    let mut spool = Spool::open(scratch.files(), options(7), NOW);
+    let folder = Folder::new("spool-modes");
+    let mut spool = Spool::open(files(&folder), options(7), NOW);
     spool.append_durable(&ended(1), NOW).unwrap();
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o077;
-    assert_eq!(mode(scratch.0.join("inner")), 0);
-    for entry in fs::read_dir(scratch.0.join("inner")).unwrap() {
+    assert_eq!(mode(folder.0.join("inner")), 0);
+    for entry in fs::read_dir(folder.0.join("inner")).unwrap() {
         assert_eq!(mode(entry.unwrap().path()), 0);
     }
 }
 
 #[test]
 fn what_was_written_is_recovered_from_a_folder() {
-    let scratch = Scratch::new("everyday");
-    let mut first = Spool::open(scratch.files(), options(1), NOW);
-    let mut second = Spool::open(scratch.files(), options(2), NOW + 1);
+    let folder = Folder::new("spool-everyday");
+    let mut first = Spool::open(files(&folder), options(1), NOW);
+    let mut second = Spool::open(files(&folder), options(2), NOW + 1);
     for id in 1..=60 {
         let spool = if id % 2 == 0 { &mut second } else { &mut first };
         spool.append_durable(&ended(id), NOW).unwrap();
     }
     // Nothing of a living process is touched, in this process or another.
-    assert_eq!(scratch.recovered(), [0; 0]);
+    assert_eq!(recovered_ids(&folder), [0; 0]);
     drop(first);
-    assert_eq!(scratch.recovered(), (1..=60).step_by(2).collect::<Vec<_>>());
+    assert_eq!(recovered_ids(&folder), (1..=60).step_by(2).collect::<Vec<_>>());
     second.acknowledge(20, NOW);
     drop(second);
-    assert_eq!(scratch.recovered(), (42..=60).step_by(2).collect::<Vec<_>>());
-    assert_eq!(scratch.files().list(), Ok(Vec::new()));
+    assert_eq!(recovered_ids(&folder), (42..=60).step_by(2).collect::<Vec<_>>());
+    assert_eq!(files(&folder).list(), Ok(Vec::new()));
 }
 
 #[test]
 fn a_folder_that_is_removed_is_made_anew() {
-    let scratch = Scratch::new("removed");
+    let folder = Folder::new("spool-removed");
     let mut now = NOW;
-    let mut spool = Spool::open(scratch.files(), options(7), now);
+    let mut spool = Spool::open(files(&folder), options(7), now);
     spool.append_durable(&ended(1), now).unwrap();
-    fs::remove_dir_all(&scratch.0).unwrap();
+    fs::remove_dir_all(&folder.0).unwrap();
     assert_ne!(spool.append_durable(&ended(2), now).unwrap().tier, Tier::Synced);
     assert_eq!(spool.append(&ended(9), now), Err(SpoolError::Io(FilesError::NotFound)));
     now += 1_000 * MILLISECOND;
     assert_eq!(spool.append_durable(&ended(3), now).unwrap().tier, Tier::Synced);
     drop(spool);
-    assert_eq!(scratch.recovered(), [3]);
+    assert_eq!(recovered_ids(&folder), [3]);
 }
 
 #[test]
 fn a_folder_that_cannot_be_is_no_reason_to_stop() {
-    let scratch = Scratch::new("file");
-    fs::write(&scratch.0, b"a file where the folder would be").unwrap();
+    let folder = Folder::new("spool-file");
+    fs::write(&folder.0, b"a file where the folder would be").unwrap();
     let mut now = NOW;
-    let mut spool = Spool::open(scratch.files(), options(7), now);
+    let mut spool = Spool::open(files(&folder), options(7), now);
     assert!(matches!(spool.append(&ended(1), now), Err(SpoolError::Io(_))));
-    let mut recovered = recover(scratch.files(), RecoveryOptions::default(), now);
+    let mut recovered = recover(files(&folder), RecoveryOptions::default(), now);
     assert!(recovered.next_chunk().is_none());
-    fs::remove_file(&scratch.0).unwrap();
+    fs::remove_file(&folder.0).unwrap();
     now += 1_000 * MILLISECOND;
     assert_eq!(spool.append_durable(&ended(1), now).unwrap().tier, Tier::Synced);
     drop(spool);
-    assert_eq!(scratch.recovered(), [1]);
+    assert_eq!(recovered_ids(&folder), [1]);
 }

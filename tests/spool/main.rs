@@ -9,4 +9,9 @@ mod fixtures;
 mod folder;
 mod model;
 mod power;
+#[path = "../common/records.rs"]
+mod records;
+#[cfg(feature = "native")]
+#[path = "../common/scratch.rs"]
+mod scratch;
 mod support;

@@ -1,9 +1,11 @@
 //! Debian packages: installed when they are missing, by root, where apt is.
 
+use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::OnceLock;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::paths;
 use crate::run::{output, program, run};
@@ -19,6 +21,19 @@ pub fn ensure_installed(packages: &[&str]) -> Result<()> {
     let mut apt = program("apt-get");
     apt.env("DEBIAN_FRONTEND", "noninteractive");
     run(apt.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(missing))
+}
+
+/// Unpacks a package into a folder of its own, without installing it: for programs that come with a server which an
+/// installation would start.
+pub fn unpack(package: &str, folder: &Path) -> Result<()> {
+    ensure!(paths::program("apt-get").is_some(), "this machine has no apt-get");
+    fs::create_dir_all(folder)?;
+    let download = || run(program("apt-get").args(["download", "--quiet", package]).current_dir(folder));
+    download().or_else(|_| update().and_then(|()| download()))?;
+    let mut files = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let archive = files.find(|file| file.extension().is_some_and(|end| end == "deb"));
+    let archive = archive.with_context(|| format!("apt-get brought no package {package}"))?;
+    run(program("dpkg-deb").arg("--extract").arg(archive).arg(folder))
 }
 
 /// The names in the archive that match a regular expression.

@@ -24,7 +24,7 @@ pub fn command(args: Args) -> Result<ExitCode> {
     report.command("format", cargo(&["fmt", "--all", "--check"]));
     let lints = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     report.command("lints", cargo(&lints));
-    let bridges = "spanloom/opentelemetry-sdk,spanloom/tracing";
+    let bridges = "spanloom/opentelemetry-sdk,spanloom/tower,spanloom/tracing";
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--features", bridges]);
     docs.env("RUSTDOCFLAGS", "--deny warnings");
     report.command("docs", docs);

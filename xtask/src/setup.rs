@@ -31,7 +31,7 @@ const TOOLS: &[Tool] = &[
     Tool { name: "wasm toolchain", serves: "wasm modules", ensure: || ensure_toolchain()?.name() },
     Tool { name: "node", serves: "wasm tests, sizes", ensure: || place(tools::node()) },
     Tool { name: "wasm-opt", serves: "wasm modules", ensure: || place(tools::wasm_opt()) },
-    Tool { name: "python", serves: "vectors in Python", ensure: || place(tools::python()) },
+    Tool { name: "python", serves: "vectors in Python, metrics text", ensure: || place(tools::python()) },
     Tool { name: "chromium", serves: "wasm tests in a browser", ensure: || place(tools::chromedriver()) },
     Tool {
         name: "wasm-bindgen-test-runner",
@@ -39,6 +39,7 @@ const TOOLS: &[Tool] = &[
         ensure: || place(tools::wasm_test_runner()),
     },
     Tool { name: "cargo-deny", serves: "licences (ci)", ensure: || place(tools::cargo_deny()) },
+    Tool { name: "promtool", serves: "metrics text", ensure: || place(tools::promtool()) },
     Tool { name: "valgrind", serves: "instruction counts (bench)", ensure: || place(tools::valgrind()) },
 ];
 

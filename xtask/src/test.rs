@@ -30,6 +30,7 @@ pub fn command(args: Args) -> Result<ExitCode> {
 /// The steps; `ci` runs them behind its own.
 pub fn steps(report: &mut Report) {
     report.tests("workspace", || Ok(()), |()| Ok(cargo(&["test", "--workspace", "--no-fail-fast"])));
+    metrics_text(report);
     for module in MODULES {
         let tools = || ensure_toolchain().and_then(|_| tools::wasm_opt());
         report.check_with(&format!("wasm module {}", module.name()), tools, |_| wasm::build(module));
@@ -37,6 +38,16 @@ pub fn steps(report: &mut Report) {
     in_wasm(report, "core", &["--package", "spanloom", "--no-default-features", "--lib"]);
     in_wasm(report, "bindings/js", &["--package", "spanloom-js", "--tests"]);
     vectors(report);
+}
+
+/// The tests of Prometheus' text once more, now with the programs that read it.
+fn metrics_text(report: &mut Report) {
+    let tools = || Ok((tools::promtool()?, tools::python()?));
+    report.tests("metrics text in promtool and Python", tools, |(promtool, python)| {
+        let mut command = cargo(&["test", "--workspace", "--test", "prometheus"]);
+        command.env("SPANLOOM_PROMTOOL", promtool).env("SPANLOOM_PYTHON", python);
+        Ok(command)
+    });
 }
 
 /// Tests of a crate in Node and in Chromium.

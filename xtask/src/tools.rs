@@ -79,6 +79,28 @@ pub fn valgrind() -> Result<PathBuf> {
     from_debian("valgrind", "valgrind")
 }
 
+/// Prometheus' checker. Debian has it in one package with the server, so it alone is taken from there.
+pub fn promtool() -> Result<PathBuf> {
+    if let Some(found) = paths::program("promtool") {
+        return Ok(found);
+    }
+    let program_file = paths::tools().join("bin/promtool");
+    if !program_file.is_file() {
+        println!("install  promtool of Debian's package prometheus");
+        let unpacked = paths::tools().join("unpacked-prometheus");
+        if unpacked.exists() {
+            fs::remove_dir_all(&unpacked)?;
+        }
+        apt::unpack("prometheus", &unpacked)?;
+        fs::create_dir_all(paths::tools().join("bin"))?;
+        fs::rename(unpacked.join("usr/bin/promtool"), &program_file)
+            .context("the package prometheus has no promtool")?;
+        fs::remove_dir_all(&unpacked)?;
+    }
+    output(program(&program_file).arg("--version"))?;
+    Ok(program_file)
+}
+
 fn from_debian(name: &str, package: &str) -> Result<PathBuf> {
     if let Some(found) = paths::program(name) {
         return Ok(found);

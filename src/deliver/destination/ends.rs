@@ -80,8 +80,6 @@ impl Destination {
         // their way the answer may still come.
         let mut lost: Vec<Piece> = waiting.chain(held).filter(|piece| !piece.stored).collect();
         lost.extend(self.flying.iter_mut().flat_map(|flying| flying.batch.take_unstored()));
-        if !lost.is_empty() {
-            self.lose(Reason::ShutdownTimeout, "the program ended before they could be sent", lost);
-        }
+        self.lose_for_want(Reason::ShutdownTimeout, "the program ended before they could be sent", lost);
     }
 }

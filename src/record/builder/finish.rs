@@ -73,7 +73,7 @@ impl SpanBuilder {
             self.put_own(key::CUT, ValueRef::Int(self.cut.into()));
         }
         self.put_events_and_links();
-        let has_message = self.has_extras && !self.status_message.is_empty();
+        let has_message = self.has_extras && !self.rare.status_message.is_empty();
         if has_message {
             self.put_status_message();
         }
@@ -108,18 +108,18 @@ impl SpanBuilder {
     /// Appends the status with its message.
     #[cold]
     fn put_status_message(&mut self) {
-        self.scratch.clear();
-        let start = open_message(&mut self.scratch, field::STATUS);
-        put_bytes_field(&mut self.scratch, 2, self.status_message.as_bytes());
-        put_varint_field(&mut self.scratch, 3, self.status as u64);
-        close_message(&mut self.scratch, start);
-        self.out.put(&self.scratch);
+        self.rare.scratch.clear();
+        let start = open_message(&mut self.rare.scratch, field::STATUS);
+        put_bytes_field(&mut self.rare.scratch, 2, self.rare.status_message.as_bytes());
+        put_varint_field(&mut self.rare.scratch, 3, self.status as u64);
+        close_message(&mut self.rare.scratch, start);
+        self.out.put(&self.rare.scratch);
     }
 
     /// Appends events, links, and the counts of what was left out.
     fn put_events_and_links(&mut self) {
-        self.scratch.clear();
-        let out = &mut self.scratch;
+        self.rare.scratch.clear();
+        let out = &mut self.rare.scratch;
         put_count(out, field::DROPPED_ATTRIBUTES, self.dropped_attributes);
         out.extend_from_slice(&self.events);
         put_count(out, field::DROPPED_EVENTS, self.dropped_events);
@@ -127,7 +127,7 @@ impl SpanBuilder {
             out.extend_from_slice(&self.links);
         }
         put_count(out, field::DROPPED_LINKS, self.dropped_links);
-        self.out.put(&self.scratch);
+        self.out.put(&self.rare.scratch);
     }
 
     #[inline]
@@ -146,20 +146,20 @@ impl SpanBuilder {
     fn put_extras(&mut self) {
         for (index, name) in [key::INPUT, key::OUTPUT, key::CONFIG].into_iter().enumerate() {
             let bytes =
-                core::mem::take(self.sections.get_mut(index).map_or(&mut Vec::new(), |s| &mut s.bytes));
+                core::mem::take(self.rare.sections.get_mut(index).map_or(&mut Vec::new(), |s| &mut s.bytes));
             if !bytes.is_empty() {
                 self.put_list(name, 6, &bytes);
             }
-            if let Some(section) = self.sections.get_mut(index) {
+            if let Some(section) = self.rare.sections.get_mut(index) {
                 section.bytes = bytes;
             }
         }
-        let next = core::mem::take(&mut self.next.bytes);
+        let next = core::mem::take(&mut self.rare.next.bytes);
         if !next.is_empty() {
             self.put_list(key::NEXT, 5, &next);
         }
-        self.next.bytes = next;
-        if let Some(nanos) = self.first_frame {
+        self.rare.next.bytes = next;
+        if let Some(nanos) = self.rare.first_frame {
             self.put_own(key::FIRST_FRAME, ValueRef::Double(seconds(nanos)));
         }
         let names = [
@@ -171,12 +171,12 @@ impl SpanBuilder {
             key::USAGE_CACHE_WRITE,
             key::USAGE_REASONING,
         ];
-        for (name, number) in names.into_iter().zip(self.usage.numbers()) {
+        for (name, number) in names.into_iter().zip(self.rare.usage.numbers()) {
             if number > 0 {
                 self.put_own(name, ValueRef::Int(i64::try_from(number).unwrap_or(i64::MAX)));
             }
         }
-        if self.usage.mode == UsageMode::Cumulative {
+        if self.rare.usage.mode == UsageMode::Cumulative {
             self.put_own(key::USAGE_CUMULATIVE, ValueRef::Bool(true));
         }
     }
@@ -186,8 +186,8 @@ impl SpanBuilder {
         let hash = key_hash(name.as_bytes());
         let existing = self.keys.find(self.out.as_slice(), name, hash);
         let value = bytes_field_len(any_field, list.len());
-        self.scratch.clear();
-        let out = &mut self.scratch;
+        self.rare.scratch.clear();
+        let out = &mut self.rare.scratch;
         put_pair_head(out, field::ATTRIBUTES, name, value);
         put_bytes_field(out, any_field, list);
         self.place_scratch(existing, hash);

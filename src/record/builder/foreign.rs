@@ -43,14 +43,14 @@ impl SpanBuilder {
             }
         };
         self.cut = self.cut.saturating_add(u32::from(kept.len() < name.len()));
-        self.scratch.clear();
+        self.rare.scratch.clear();
         if !kept.is_empty() {
-            put_bytes_field(&mut self.scratch, field::NAME, kept.as_bytes());
+            put_bytes_field(&mut self.rare.scratch, field::NAME, kept.as_bytes());
         }
-        let (old, new) = (range.len(), self.scratch.len());
+        let (old, new) = (range.len(), self.rare.scratch.len());
         self.keys.shift(range.start, old, new);
         self.head.end_at = self.head.end_at + new - old;
-        self.out.replace(range, &self.scratch);
+        self.out.replace(range, &self.rare.scratch);
         #[cfg(not(target_arch = "wasm32"))]
         self.look_around();
     }

@@ -7,7 +7,6 @@
 use super::{SpanBuilder, SpanStart};
 use crate::record::buffer::{SHORT, put_array, put_short};
 use crate::record::envelope::ENVELOPE_LEN;
-#[cfg(not(target_arch = "wasm32"))]
 use crate::record::limits::Limits;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::record::pairs::{PLAIN_TEXT, WINDOW, is_plain_text, put_int, put_long_text, put_short_text};
@@ -33,12 +32,19 @@ pub(super) const fn plain_bytes(limits: &Limits) -> usize {
     if limits.value_length >= PLAIN_TEXT && limits.key_length >= SHORT { limits.span_bytes } else { 0 }
 }
 
+/// How long a name may be to be written as it is.
+pub(super) const fn plain_name(limits: &Limits) -> usize {
+    let most = limits.span_bytes / 4;
+    let most = if most < limits.value_length { most } else { limits.value_length };
+    if most < SHORT { most } else { SHORT }
+}
+
 impl SpanBuilder {
     /// Writes what stands in front of the attributes; false where the name or the tracestate asks for more.
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub(super) fn start_plainly(&mut self, start: &SpanStart<'_>) -> bool {
         let name = start.name.as_bytes();
-        if name.len() > self.plain_name() || !start.trace_state.is_empty() {
+        if name.len() > self.plain_name || !start.trace_state.is_empty() {
             return false;
         }
         let Some(window) = self.out.window::<START>() else { return false };
@@ -68,7 +74,7 @@ impl SpanBuilder {
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub(super) fn event_plainly(&mut self, time_unix_nano: u64, name: &str) -> bool {
         let name = name.as_bytes();
-        let fits = name.len().wrapping_sub(1) < self.plain_name() && name.len() + 64 <= self.room();
+        let fits = name.len().wrapping_sub(1) < self.plain_name && name.len() + 64 <= self.room();
         if !fits || self.event_count >= self.limits.events {
             return false;
         }
@@ -82,12 +88,6 @@ impl SpanBuilder {
         put_short(window, 13, name);
         self.events.extend_from_slice(event.get(..13 + name.len()).unwrap_or_default());
         true
-    }
-
-    /// How long a name may be to be written as it is.
-    #[inline(always)]
-    fn plain_name(&self) -> usize {
-        SHORT.min(self.limits.value_length).min(self.limits.span_bytes / 4)
     }
 
     /// Finds out how far the span may go on plainly. What grows beside the attributes closes that again.
@@ -147,6 +147,20 @@ impl SpanBuilder {
             put_int(&mut self.out, key, number.cast_unsigned());
         } else {
             self.put_generally(name, hash, ValueRef::Int(number));
+        }
+    }
+
+    /// An attribute of the vocabulary, which is not counted.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[inline(never)]
+    pub(super) fn put_own_plainly(&mut self, name: &str, hash: u32, text: &str) {
+        let (key, bytes) = (name.as_bytes(), text.as_bytes());
+        if bytes.len() <= SHORT && self.admits_plainly(key, hash, bytes.len()) {
+            self.attributes -= 1;
+            put_short_text(&mut self.out, key, bytes);
+        } else {
+            self.put_own(name, ValueRef::Str(text));
+            self.look_around();
         }
     }
 

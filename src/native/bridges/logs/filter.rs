@@ -6,6 +6,8 @@ use thiserror::Error;
 use tracing_core::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
+use crate::config::LogFilters;
+
 /// Libraries that are heard only when something is wrong.
 const QUIET: [&str; 14] = [
     "h2",
@@ -94,6 +96,23 @@ impl Filter {
         Ok(self)
     }
 
+    /// What files say; levels that are none are left out and told.
+    pub(super) fn files(mut self, files: &LogFilters, refused: &mut Vec<Refused>) -> Self {
+        let mut take = |filter: Self, with: Result<Self, Refused>| {
+            with.unwrap_or_else(|error| {
+                refused.push(error);
+                filter
+            })
+        };
+        if let Some(level) = &files.level {
+            self = take(self.clone(), self.default_level(level));
+        }
+        for (target, level) in &files.targets {
+            self = take(self.clone(), self.target(target, level));
+        }
+        self
+    }
+
     /// The filter for a layer.
     pub(super) fn targets(&self) -> Targets {
         let quiet = QUIET.iter().map(|target| ((*target).to_owned(), LevelFilter::ERROR));
@@ -143,5 +162,28 @@ mod tests {
         let (filter, _) = Filter::parse("debug");
         assert!(filter.default_level("error").unwrap().targets().would_enable("other", &Level::DEBUG));
         assert!(Filter::default().target("app", "loud").is_err());
+    }
+
+    #[test]
+    fn a_file_goes_between() {
+        let file = |text: &str| LogFilters::from_toml(text).unwrap();
+        let mut refused = Vec::new();
+        let (filter, _) = Filter::parse("app=trace,h2=trace");
+        let filter = filter.files(
+            &file("log_level = 'error'\n[log_filters]\napp = 'warn'\ntower = 'debug'\nx = 'loud'"),
+            &mut refused,
+        );
+        let targets = filter.targets();
+        // The file over the text, for a target; what is quiet by default, too; the file over what is quiet.
+        assert!(targets.would_enable("app", &Level::WARN) && !targets.would_enable("app", &Level::INFO));
+        assert!(!targets.would_enable("h2", &Level::WARN) && targets.would_enable("tower", &Level::DEBUG));
+        assert!(!targets.would_enable("other", &Level::WARN));
+        assert_eq!(refused.iter().map(|part| part.part.as_str()).collect::<Vec<_>>(), ["x=loud"]);
+        // The text over the file, for the level.
+        let (filter, _) = Filter::parse("debug");
+        let targets = filter.files(&file("log_level = 'error'"), &mut refused).targets();
+        assert!(targets.would_enable("other", &Level::DEBUG));
+        let targets = Filter::default().files(&file("log_level = ''"), &mut refused).targets();
+        assert!(targets.would_enable("other", &Level::INFO) && refused.len() == 2);
     }
 }

@@ -1,8 +1,7 @@
 //! The layer that writes log lines.
 
 use std::cell::Cell;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::{Event, Level, Subscriber};
@@ -15,9 +14,9 @@ use super::identity::{Draft, Identity, Known, enter, leave};
 use super::line::{Members, Place};
 use super::span_fields::shown;
 use super::time::shown_micros;
+use super::writer::SharedWriter;
 use crate::native::bridges::tracing::{Fields, Recorded, remote_parent};
 use crate::native::clock::TimeSource;
-use crate::native::core::locked;
 
 /// The target of the layer's own lines.
 const TARGET: &str = "spanloom::logs";
@@ -30,7 +29,7 @@ const TARGET: &str = "spanloom::logs";
 /// let layer: Filtered<JsonLayer, Targets, Registry> = json_layer(Options::new().writer(std::io::sink()));
 /// ```
 pub struct JsonLayer {
-    writer: Mutex<Box<dyn Write + Send>>,
+    writer: SharedWriter,
     span_events: bool,
     utc_offset_minutes: i32,
     time: TimeSource,
@@ -77,7 +76,7 @@ impl JsonLayer {
     pub(super) fn new(options: Options) -> Self {
         let tells_start = options.filter.would_enable(TARGET, &Level::INFO);
         let layer = Self {
-            writer: Mutex::new(options.writer),
+            writer: SharedWriter::new(options.writer),
             span_events: options.span_events,
             utc_offset_minutes: options.utc_offset_minutes,
             time: options.time,
@@ -105,7 +104,7 @@ impl JsonLayer {
         }
         let _written = Written;
         // Nobody could be told of a log that cannot be written.
-        let _ = locked(&self.writer).write_all(line.as_bytes());
+        let _ = self.writer.write(line.as_bytes());
     }
 
     /// A line about the log itself, from inside of `span`.

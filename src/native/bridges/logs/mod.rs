@@ -48,6 +48,7 @@ mod line;
 mod span_fields;
 mod time;
 mod trace_parent;
+mod writer;
 
 pub use filter::{Filter, Refused};
 pub use identity::inject;
@@ -62,9 +63,10 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{Filtered, Targets};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::config::{Config, Exporting};
+use crate::config::{Config, Exporting, LogFilters};
 use crate::host::Clock;
 use crate::native::clock::TimeSource;
+use crate::native::stderr::Stderr;
 
 /// What log lines look like and where they go.
 ///
@@ -89,7 +91,7 @@ impl Options {
     /// Lines to standard error, level `info`, without span events.
     pub fn new() -> Self {
         Self {
-            writer: Box::new(io::stderr()),
+            writer: Box::new(Stderr),
             filter: Filter::default().targets(),
             span_events: false,
             service: "dynamo".to_owned(),
@@ -100,7 +102,8 @@ impl Options {
     }
 
     /// As the environment says: `DYN_LOG`, `DYN_LOGGING_SPAN_EVENTS`, `OTEL_EXPORT_ENABLED`,
-    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `OTEL_SERVICE_NAME`. `lookup` gives the value of a variable.
+    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `OTEL_SERVICE_NAME`. `lookup` gives the value of a variable. Files are not read:
+    /// for `DYN_LOGGING_CONFIG_PATH` take [`Config::from_env`] and [`Self::from_config`].
     ///
     /// ```
     /// use spanloom::logs::Options;
@@ -108,7 +111,7 @@ impl Options {
     /// ```
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let is_on = |name: &str| lookup(name).is_some_and(|value| is_truthy(&value));
-        let options = Self::new().filter_text(&lookup("DYN_LOG").unwrap_or_default());
+        let options = Self::new().filter_text(&lookup("DYN_LOG").unwrap_or_default(), &LogFilters::default());
         let mut options = options.span_events(is_on("DYN_LOGGING_SPAN_EVENTS"));
         if let Some(name) = lookup("OTEL_SERVICE_NAME") {
             options = options.service(name);
@@ -120,8 +123,8 @@ impl Options {
         options
     }
 
-    /// As a configuration says: its `json_logs`, its service, and the first receiver of its traces. What the filter file says
-    /// and the offset of local time are left to the program.
+    /// As a configuration says: its `json_logs`, its service, and the first receiver of its traces. The offset of local time is
+    /// left to the program.
     ///
     /// ```
     /// use spanloom::config::Config;
@@ -132,7 +135,8 @@ impl Options {
     /// ```
     pub fn from_config(config: &Config) -> Self {
         let logs = &config.json_logs;
-        let mut options = Self::new().filter_text(&logs.filter).span_events(logs.span_events);
+        let mut options =
+            Self::new().filter_text(&logs.filter, &logs.file_filters).span_events(logs.span_events);
         if let Some(name) = &config.service_name {
             options = options.service(name);
         }
@@ -148,15 +152,17 @@ impl Options {
 
     /// What cannot be understood is told to standard error: the lines of the log are for machines, this one is for who wrote
     /// the filter.
-    fn filter_text(self, text: &str) -> Self {
-        let (filter, refused) = Filter::parse(text);
+    fn filter_text(self, text: &str, files: &LogFilters) -> Self {
+        let (filter, mut refused) = Filter::parse(text);
+        let filter = filter.files(files, &mut refused);
         for refused in refused {
-            let _ = io::Write::write_all(&mut io::stderr(), format!("{refused}\n").as_bytes());
+            let _ = io::Write::write_all(&mut Stderr, format!("{refused}\n").as_bytes());
         }
         self.filter(&filter)
     }
 
-    /// Where lines go; each is written whole, by one call.
+    /// Where lines go; each is written whole, by one call. In a process that was forked while another thread was writing, lines
+    /// go to standard error: that thread is not there, and the writer would be waited for in vain.
     pub fn writer(mut self, writer: impl io::Write + Send + 'static) -> Self {
         self.writer = Box::new(writer);
         self

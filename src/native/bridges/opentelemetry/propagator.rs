@@ -7,7 +7,10 @@ use ::opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use ::opentelemetry::trace::TraceContextExt as _;
 
 use super::ids::their_context;
-use crate::context::{self, BAGGAGE, Baggage, ReadHeaders, TRACEPARENT, TRACESTATE, WriteHeaders};
+use crate::Loom;
+use crate::context::{
+    self, BAGGAGE, Baggage, Propagators, ReadHeaders, TRACEPARENT, TRACESTATE, WriteHeaders,
+};
 
 /// Reads and writes `traceparent`, `tracestate` and `baggage` by the rules of [`context`](crate::context).
 ///
@@ -26,14 +29,40 @@ use crate::context::{self, BAGGAGE, Baggage, ReadHeaders, TRACEPARENT, TRACESTAT
 /// ```
 #[derive(Debug, Clone)]
 pub struct Propagator {
-    fields: [String; 3],
+    fields: Vec<String>,
+    chosen: Propagators,
 }
 
 impl Propagator {
     /// The propagator. Install it with OpenTelemetry's `global::set_text_map_propagator`.
     #[must_use]
     pub fn new() -> Self {
-        Self { fields: [TRACEPARENT, TRACESTATE, BAGGAGE].map(str::to_owned) }
+        Self::choosing(Propagators::ALL)
+    }
+
+    /// As [`Self::new`], what the loom was told to read and write alone: `OTEL_PROPAGATORS` decides, where it is configured by
+    /// the environment.
+    ///
+    /// ```
+    /// use opentelemetry::propagation::TextMapPropagator;
+    /// use spanloom::context::Propagators;
+    /// let loom = spanloom::Loom::builder().propagators(Propagators { trace_context: false, ..Propagators::ALL }).build();
+    /// let propagator = spanloom::opentelemetry::Propagator::of(&loom);
+    /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["baggage"]);
+    /// ```
+    #[must_use]
+    pub fn of(loom: &Loom) -> Self {
+        Self::choosing(loom.propagators())
+    }
+
+    fn choosing(chosen: Propagators) -> Self {
+        let fields = [
+            (TRACEPARENT, chosen.trace_context),
+            (TRACESTATE, chosen.trace_context),
+            (BAGGAGE, chosen.baggage),
+        ];
+        let fields = fields.iter().filter(|(_, is_chosen)| *is_chosen).map(|(name, _)| (*name).to_owned());
+        Self { fields: fields.collect(), chosen }
     }
 }
 
@@ -70,11 +99,11 @@ impl TextMapPropagator for Propagator {
             let _ = baggage.insert_with_metadata(name.as_str(), value.as_str(), metadata.as_str());
         }
         let goes = context::Context { baggage, ..super::context(cx) };
-        context::inject(&goes, &mut Writes(injector));
+        self.chosen.inject(&goes, &mut Writes(injector));
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        let came = context::extract(&Reads(extractor));
+        let came = self.chosen.extract(&Reads(extractor));
         let mut context = cx.clone();
         if came.span.is_some() {
             context = context.with_remote_span_context(their_context(came.span.as_ref()));

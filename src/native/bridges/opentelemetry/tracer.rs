@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use ::opentelemetry::trace as api;
 use ::opentelemetry::trace::TraceContextExt as _;
@@ -12,8 +12,9 @@ use super::ids::own_context;
 use super::span::{Span, put_event, put_link};
 use super::values::{put_attribute, span_kind, unix_nanos};
 use crate::id::SpanId;
-use crate::native::core::locked;
+use crate::native::core::{locked, try_locked};
 use crate::native::current::{Current, current};
+use crate::native::fork::PerProcess;
 use crate::native::node::NodeBuilder;
 use crate::native::{Loom, Node, is_suppressed};
 use crate::record::SpanRole;
@@ -21,25 +22,36 @@ use crate::vocabulary as key;
 
 /// What open spans below nodes of ours hand on to their children: an OpenTelemetry context carries ids only.
 #[derive(Clone, Default)]
-pub(super) struct Kinships(Arc<Mutex<HashMap<SpanId, Current>>>);
+pub(super) struct Kinships(Arc<PerProcess<Mutex<Known>>>);
+
+type Known = HashMap<SpanId, Current>;
 
 impl Kinships {
+    /// A forked process goes on with what its parent knew. Where somebody was in the middle of changing that, it knows nothing:
+    /// then children find the ids of their parent and nothing else.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        let in_child = |parents: &Mutex<Known>| {
+            Mutex::new(try_locked(parents).map(|known| known.clone()).unwrap_or_default())
+        };
+        locked(self.0.get(in_child))
+    }
+
     /// Notes a span that its children will ask for; false where they have no need to.
     pub(super) fn note(&self, node: &Node) -> bool {
         let needed = node.is_recording() && node.in_workflow();
         if needed && let Some(span) = node.context().span {
-            locked(&self.0).insert(span.span_id, node.current());
+            self.known().insert(span.span_id, node.current());
         }
         needed
     }
 
     pub(super) fn forget(&self, span_id: SpanId) {
-        let gone = locked(&self.0).remove(&span_id);
+        let gone = self.known().remove(&span_id);
         drop(gone);
     }
 
     fn find(&self, span: &api::SpanContext) -> Option<Current> {
-        let known = locked(&self.0);
+        let known = self.known();
         // Nearly always there is none at all.
         if known.is_empty() {
             None

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 
+use super::tunnel::TunnelError;
 use crate::deliver::{Answer, Reason};
 use crate::native::export::tls;
 use crate::otlp::ExportResponse;
@@ -34,8 +35,11 @@ pub(super) fn of_body(body: &[u8], endpoint: &str) -> Answer {
 
 pub(super) fn of_status(status: &Status, endpoint: &str) -> Answer {
     if let Some(source) = status.source() {
-        return match tls_error(source) {
+        return match find(source, tls_error) {
             Some(error) => tls::answer_of(error, endpoint),
+            None if matches!(find(source, tunnel_error), Some(TunnelError::Auth)) => {
+                Answer::Refused { reason: Reason::Auth, why: format!("{endpoint}: {}", innermost(source)) }
+            }
             None => Answer::later(format!("{endpoint}: {}", innermost(source))),
         };
     }
@@ -64,14 +68,26 @@ pub(super) fn of_status(status: &Status, endpoint: &str) -> Answer {
     }
 }
 
-fn tls_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+/// The first one in a chain of causes that is of this kind.
+fn find<'a, T>(
+    mut error: &'a (dyn Error + 'static),
+    kind: impl Fn(&'a (dyn Error + 'static)) -> Option<&'a T>,
+) -> Option<&'a T> {
     loop {
-        let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(found) = inside.and_then(|inside| inside.downcast_ref()).or(error.downcast_ref()) {
+        if let Some(found) = kind(error) {
             return Some(found);
         }
         error = error.source()?;
     }
+}
+
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inside.and_then(|inside| inside.downcast_ref()).or(error.downcast_ref())
+}
+
+fn tunnel_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TunnelError> {
+    error.downcast_ref()
 }
 
 /// The last of a chain of causes says most.

@@ -5,17 +5,18 @@
 //! through. The runtime turns only while a request is under way, on the thread that calls `export`. After a request that
 //! found no answer in time the connection is given up: what is stuck on it would be stuck again.
 //!
-//! Proxies are not supported here.
+//! Where there is a proxy, connections are made through a tunnel in it.
 
 mod answer;
 mod codec;
+mod tunnel;
 
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
-use http::header::{AUTHORIZATION, HeaderMap};
+use http::header::HeaderMap;
 use http::uri::PathAndQuery;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tonic::client::Grpc;
@@ -25,22 +26,23 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as Peer, 
 use tonic::{Request, Status};
 
 use self::codec::RawCodec;
-use super::endpoint::{self, Endpoint};
+use self::tunnel::Tunnel;
+use super::endpoint::Endpoint;
 use super::error::ExporterError;
-use super::tls::{Pem, TlsOptions};
-use super::{Exporter, Outgoing};
+use super::otlp_options::{LONGEST, MOST_REQUEST, OtlpOptions, USER_AGENT};
+use super::proxy::Proxying;
+use super::tls::Pem;
+use super::{Exporter, MetricExporter, Outgoing, OutgoingMetrics};
+use crate::config::OtlpExporting;
 use crate::deliver::Answer;
 use crate::native::suppress::suppress;
 
-const METHOD: PathAndQuery =
+const TRACES: PathAndQuery =
     PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
-/// No request is larger before compression, as OTLP has it.
-const MOST_REQUEST: usize = 64 << 20;
-/// No request takes longer, also where somebody said that time does not matter.
-const LONGEST: Duration = Duration::from_secs(3600);
+const METRICS: PathAndQuery =
+    PathAndQuery::from_static("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export");
 /// A larger answer is not read.
 const MOST_ANSWER: usize = 64 << 10;
-const USER_AGENT: &str = concat!("OTel-OTLP-Exporter-spanloom/", env!("CARGO_PKG_VERSION"));
 
 /// Sends spans over OTLP/gRPC.
 ///
@@ -58,6 +60,7 @@ pub struct OtlpGrpc {
     peer: Peer,
     /// For twins. Not shared with `peer`: sessions of TLS have a lock.
     spare: Peer,
+    tunnel: Option<Tunnel>,
     channel: Channel,
     shown: String,
     headers: HeaderMap,
@@ -69,15 +72,7 @@ impl OtlpGrpc {
     /// An exporter to this endpoint: `http://host:port` in plain text, `https://host:port` with TLS. Without a scheme it is
     /// TLS, unless [`insecure`](OtlpGrpcBuilder::insecure) is asked for.
     pub fn builder(endpoint: impl Into<String>) -> OtlpGrpcBuilder {
-        OtlpGrpcBuilder {
-            endpoint: endpoint.into(),
-            insecure: false,
-            gzip: false,
-            headers: Vec::new(),
-            connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(10),
-            tls: TlsOptions::default(),
-        }
+        OtlpGrpcBuilder { options: OtlpOptions::new(endpoint), insecure: false }
     }
 
     /// Where spans go, for people.
@@ -95,6 +90,10 @@ impl OtlpGrpc {
     fn send(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         let mut body = Vec::new();
         outgoing.write_otlp(&mut body);
+        self.call(TRACES, body, outgoing.within)
+    }
+
+    fn call(&mut self, method: PathAndQuery, body: Vec<u8>, within: Duration) -> Answer {
         if body.is_empty() {
             return Answer::taken();
         }
@@ -102,11 +101,11 @@ impl OtlpGrpc {
             return Answer::TooLarge { why: "a request may have 64 MiB".to_owned() };
         }
         let Some(runtime) = &self.runtime else { return Answer::later("the exporter is gone") };
-        let within = outgoing.within.min(self.timeout).min(LONGEST);
+        let within = within.min(self.timeout).min(LONGEST);
         let mut request = Request::new(Bytes::from(body));
         *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
         request.set_timeout(within);
-        let call = call(self.channel.clone(), request, self.gzip);
+        let call = call(self.channel.clone(), method, request, self.gzip);
         let in_time = async { tokio::time::timeout(within, call).await };
         let answered = if Handle::try_current().is_ok() {
             // Somebody flushes from inside another runtime, and runtimes do not nest on one thread.
@@ -119,20 +118,43 @@ impl OtlpGrpc {
             Some(Ok(Err(status))) => answer::of_status(&status, &self.shown),
             Some(Err(_)) | None => {
                 let _inside = runtime.enter();
-                self.channel = self.peer.connect_lazy();
+                self.channel = connect(&self.peer, self.tunnel.as_ref());
                 Answer::later(format!("{}: no answer in time", self.shown))
             }
         }
     }
 }
 
-async fn call(channel: Channel, request: Request<Bytes>, gzip: bool) -> Result<Bytes, Status> {
+/// A connection that is made when it is needed.
+fn connect(peer: &Peer, tunnel: Option<&Tunnel>) -> Channel {
+    match tunnel {
+        Some(tunnel) => peer.connect_with_connector_lazy(tunnel.clone()),
+        None => peer.connect_lazy(),
+    }
+}
+
+async fn call(
+    channel: Channel,
+    method: PathAndQuery,
+    request: Request<Bytes>,
+    gzip: bool,
+) -> Result<Bytes, Status> {
     let mut client = Grpc::new(channel).max_decoding_message_size(MOST_ANSWER);
     if gzip {
         client = client.send_compressed(CompressionEncoding::Gzip);
     }
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
-    Ok(client.unary(request, METHOD, RawCodec).await?.into_inner())
+    Ok(client.unary(request, method, RawCodec).await?.into_inner())
+}
+
+impl MetricExporter for OtlpGrpc {
+    fn metrics_name(&self) -> &str {
+        "otlp-grpc"
+    }
+
+    fn export_metrics(&mut self, outgoing: &OutgoingMetrics<'_>) -> Answer {
+        suppress(|| self.call(METRICS, outgoing.request.to_vec(), outgoing.within))
+    }
 }
 
 impl Exporter for OtlpGrpc {
@@ -145,8 +167,9 @@ impl Exporter for OtlpGrpc {
     }
 
     fn twin(&self) -> Option<Box<dyn Exporter>> {
-        let (peer, shown, headers) = (self.spare.clone(), self.shown.clone(), self.headers.clone());
-        let plan = Plan { peer, shown, headers, gzip: self.gzip, timeout: self.timeout };
+        let (peer, tunnel) = (self.spare.clone(), self.tunnel.clone());
+        let (shown, headers) = (self.shown.clone(), self.headers.clone());
+        let plan = Plan { peer, tunnel, shown, headers, gzip: self.gzip, timeout: self.timeout };
         Some(Box::new(Twin { plan, made: None }))
     }
 }
@@ -155,6 +178,7 @@ impl Exporter for OtlpGrpc {
 #[derive(Clone)]
 struct Plan {
     peer: Peer,
+    tunnel: Option<Tunnel>,
     shown: String,
     headers: HeaderMap,
     gzip: bool,
@@ -163,14 +187,14 @@ struct Plan {
 
 impl Plan {
     fn make(self, spare: Peer) -> Result<OtlpGrpc, ExporterError> {
-        let Self { peer, shown, headers, gzip, timeout } = self;
+        let Self { peer, tunnel, shown, headers, gzip, timeout } = self;
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(|error| setup(&error))?;
         let channel = {
             let _inside = runtime.enter();
-            peer.connect_lazy()
+            connect(&peer, tunnel.as_ref())
         };
-        Ok(OtlpGrpc { runtime: Some(runtime), peer, spare, channel, shown, headers, gzip, timeout })
+        Ok(OtlpGrpc { runtime: Some(runtime), peer, spare, tunnel, channel, shown, headers, gzip, timeout })
     }
 }
 
@@ -234,16 +258,16 @@ impl fmt::Debug for OtlpGrpc {
 #[derive(Clone)]
 #[must_use]
 pub struct OtlpGrpcBuilder {
-    endpoint: String,
+    options: OtlpOptions,
     insecure: bool,
-    gzip: bool,
-    headers: Vec<(String, String)>,
-    connect_timeout: Duration,
-    timeout: Duration,
-    tls: TlsOptions,
 }
 
 impl OtlpGrpcBuilder {
+    /// As a configuration says.
+    pub(crate) fn configured(otlp: &OtlpExporting) -> Self {
+        Self { options: OtlpOptions::configured(otlp), insecure: false }
+    }
+
     /// Speaks plain text with an endpoint that names no scheme. A scheme outweighs this.
     pub const fn insecure(mut self, on: bool) -> Self {
         self.insecure = on;
@@ -252,68 +276,80 @@ impl OtlpGrpcBuilder {
 
     /// Packs requests with gzip.
     pub const fn gzip(mut self, on: bool) -> Self {
-        self.gzip = on;
+        self.options.gzip = on;
         self
     }
 
     /// Sends this header (metadata) along. A second one of the same name replaces the first.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.options.headers.push((name.into(), value.into()));
         self
     }
 
     /// How long it may take to reach the receiver: 5 s unless told otherwise.
     pub const fn connect_timeout(mut self, most: Duration) -> Self {
-        self.connect_timeout = most;
+        self.options.connect_timeout = most;
         self
     }
 
     /// How long a request may take as a whole: 10 s unless told otherwise, and never longer than the caller has time.
     pub const fn timeout(mut self, most: Duration) -> Self {
-        self.timeout = most;
+        self.options.timeout = most;
+        self
+    }
+
+    /// Sends through this proxy, also to this machine: one with `http://`, which makes tunnels (`CONNECT`). By default
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are read when the exporter is made.
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.options.proxying = Proxying::Url(url.into());
+        self
+    }
+
+    /// Sends through no proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.options.proxying = Proxying::None;
         self
     }
 
     /// Trusts receivers with a certificate by one of these authorities, and no others.
     pub fn trust(mut self, authorities: Pem) -> Self {
-        self.tls.trusted = Some(authorities);
+        self.options.tls.trusted = Some(authorities);
         self
     }
 
     /// Shows this certificate to a receiver that asks for one (mTLS), with the key of it.
     pub fn identity(mut self, certificate: Pem, key: Pem) -> Self {
-        self.tls.identity = Some((certificate, key));
+        self.options.tls.identity = Some((certificate, key));
         self
     }
 
     /// Makes the exporter. Nothing is sent yet; that the receiver is not there is found out later, and may change.
     ///
     /// # Errors
-    /// When the address, a header, a certificate or a key cannot be used, or the system gives no means to wait for sockets.
+    /// When the address, a header, the proxy, a certificate or a key cannot be used, or the system gives no means to wait for sockets.
     pub fn build(self) -> Result<OtlpGrpc, ExporterError> {
         let endpoint = self.read_endpoint()?;
         let mut headers = HeaderMap::new();
-        if let Some(authorization) = &endpoint.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
-        }
-        for (name, value) in &self.headers {
-            let (name, value) = endpoint::header(name, value)?;
-            if name.as_str().starts_with("grpc-") || name.as_str().ends_with("-bin") {
-                let fix = "gRPC keeps names that begin with grpc- or end with -bin for itself";
-                return Err(ExporterError::Header { name: name.to_string(), fix });
-            }
-            headers.insert(name, value);
+        self.options.put_headers(&endpoint, &mut headers)?;
+        let kept = |name: &str| name.starts_with("grpc-") || name.ends_with("-bin");
+        if let Some(name) = headers.keys().find(|name| kept(name.as_str())) {
+            let fix = "gRPC keeps names that begin with grpc- or end with -bin for itself";
+            return Err(ExporterError::Header { name: name.to_string(), fix });
         }
         let (peer, spare) = (self.peer(&endpoint)?, self.peer(&endpoint)?);
-        Plan { peer, shown: endpoint.shown, headers, gzip: self.gzip, timeout: self.timeout }.make(spare)
+        let proxy = self.options.proxying.decide(&endpoint, "OtlpGrpcBuilder::proxy")?;
+        let tunnel = proxy.map(|url| Tunnel::new(&url, &endpoint)).transpose()?;
+        let OtlpOptions { gzip, timeout, .. } = self.options;
+        Plan { peer, tunnel, shown: endpoint.shown, headers, gzip, timeout }.make(spare)
     }
 
     fn read_endpoint(&self) -> Result<Endpoint, ExporterError> {
-        if self.endpoint.contains("://") {
-            return Endpoint::read(&self.endpoint, None);
+        let endpoint = &self.options.endpoint;
+        if endpoint.contains("://") {
+            return Endpoint::read(endpoint, None);
         }
         let scheme = if self.insecure { "http" } else { "https" };
-        Endpoint::read(&format!("{scheme}://{}", self.endpoint), None)
+        Endpoint::read(&format!("{scheme}://{endpoint}"), None)
     }
 
     fn peer(&self, endpoint: &Endpoint) -> Result<Peer, ExporterError> {
@@ -321,9 +357,9 @@ impl OtlpGrpcBuilder {
         let mut parts = endpoint.uri.clone().into_parts();
         parts.path_and_query = Some(PathAndQuery::from_static("/"));
         let uri = Uri::from_parts(parts).map_err(|error| setup(&error))?;
-        let peer = Peer::from(uri).connect_timeout(self.connect_timeout);
+        let peer = Peer::from(uri).connect_timeout(self.options.connect_timeout);
         let peer = peer.user_agent(USER_AGENT).map_err(|error| setup(&error))?;
-        let checked = self.tls.clone().read()?;
+        let checked = self.options.tls.clone().read()?;
         if !endpoint.is_https() {
             return Ok(peer);
         }
@@ -344,10 +380,6 @@ fn setup(error: &dyn fmt::Display) -> ExporterError {
 
 impl fmt::Debug for OtlpGrpcBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
-        f.debug_struct("OtlpGrpcBuilder")
-            .field("endpoint", &endpoint::without_secrets(&self.endpoint))
-            .field("headers", &names)
-            .finish_non_exhaustive()
+        self.options.show("OtlpGrpcBuilder", f)
     }
 }

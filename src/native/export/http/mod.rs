@@ -14,7 +14,6 @@
 //! certificate, and then nobody else is trusted.
 
 mod answer;
-mod proxy;
 mod resolve;
 
 use std::fmt;
@@ -23,32 +22,31 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue,
-    RETRY_AFTER, USER_AGENT,
+    ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
 };
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Proxy};
 
-use self::proxy::Proxying;
 use self::resolve::Resolving;
-use super::endpoint::{self, Endpoint};
+use super::endpoint::Endpoint;
 use super::error::ExporterError;
 use super::gzip::Gzip;
-use super::tls::{Pem, Tls, TlsOptions};
-use super::{Exporter, Outgoing};
+use super::otlp_options::{self, LONGEST, MOST_REQUEST, OtlpOptions};
+use super::proxy::{ProxyUrl, Proxying};
+use super::tls::{Pem, Tls};
+use super::{Exporter, MetricExporter, Outgoing, OutgoingMetrics};
+use crate::config::{OtlpExporting, Protocol};
 use crate::deliver::{Answer, HttpResponse, answer_of_http};
 use crate::native::suppress::suppress;
 use crate::native::system_unix_nanos;
+use crate::otlp::DecodeError;
+use crate::otlp::json::{metrics_to_json, traces_to_json};
 
 /// More of an answer is not read.
 const MOST_ANSWER: u64 = 64 << 10;
-/// No request is larger before compression, as OTLP has it.
-const MOST_REQUEST: usize = 64 << 20;
-/// No request takes longer, also where somebody said that time does not matter.
-const LONGEST: Duration = Duration::from_secs(3600);
 /// Buffers that grew beyond this are given back.
 const MOST_KEPT: usize = 8 << 20;
 
@@ -112,17 +110,7 @@ pub struct OtlpHttp {
 impl OtlpHttp {
     /// An exporter to this endpoint. Where the address has no path, the path of traces is added: `/v1/traces`.
     pub fn builder(endpoint: impl Into<String>) -> OtlpHttpBuilder {
-        OtlpHttpBuilder {
-            endpoint: endpoint.into(),
-            as_is: false,
-            encoding: Encoding::default(),
-            gzip: false,
-            headers: Vec::new(),
-            connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(10),
-            proxying: Proxying::default(),
-            tls: TlsOptions::default(),
-        }
+        OtlpHttpBuilder::of(OtlpOptions::new(endpoint))
     }
 
     /// Where spans go, for people: without user, password and query.
@@ -138,15 +126,23 @@ impl OtlpHttp {
     }
 
     fn send(&mut self, outgoing: &Outgoing<'_>) -> Answer {
-        self.request.clear();
-        outgoing.write_otlp(&mut self.request);
-        if self.request.is_empty() {
+        let mut request = std::mem::take(&mut self.request);
+        request.clear();
+        outgoing.write_otlp(&mut request);
+        let answer = self.post(&request, traces_to_json, outgoing.within);
+        self.request = request;
+        answer
+    }
+
+    /// Sends a request in protobuf, which `to_json` turns into the other form.
+    fn post(&mut self, request: &[u8], to_json: ToJson, within: Duration) -> Answer {
+        if request.is_empty() {
             return Answer::taken();
         }
         let json;
         let body = match self.encoding {
-            Encoding::Protobuf => &self.request,
-            Encoding::Json => match crate::otlp::json::traces_to_json(&self.request) {
+            Encoding::Protobuf => request,
+            Encoding::Json => match to_json(request) {
                 Ok(text) => {
                     json = text.into_bytes();
                     &json
@@ -158,13 +154,13 @@ impl OtlpHttp {
             return Answer::TooLarge { why: "a request may have 64 MiB".to_owned() };
         }
         let body = match &mut self.gzip {
-            None => body.as_slice(),
+            None => body,
             Some(gzip) => match gzip.pack(body) {
                 Ok(packed) => packed,
                 Err(error) => return answer::not_encoded(&error),
             },
         };
-        let within = outgoing.within.min(self.timeout).min(LONGEST);
+        let within = within.min(self.timeout).min(LONGEST);
         let mut request = self
             .agent
             .post(&self.endpoint.uri)
@@ -225,6 +221,23 @@ impl OtlpHttp {
     }
 }
 
+/// Turns a request into JSON.
+type ToJson = fn(&[u8]) -> Result<String, DecodeError>;
+
+impl MetricExporter for OtlpHttp {
+    fn metrics_name(&self) -> &str {
+        "otlp-http"
+    }
+
+    fn export_metrics(&mut self, outgoing: &OutgoingMetrics<'_>) -> Answer {
+        let send = || suppress(|| self.post(outgoing.request, metrics_to_json, outgoing.within));
+        let answer = catch_unwind(AssertUnwindSafe(send))
+            .unwrap_or_else(|_| Answer::later(format!("{}: the client panicked", self.endpoint.shown)));
+        self.shrink();
+        answer
+    }
+}
+
 impl Exporter for OtlpHttp {
     fn name(&self) -> &str {
         "otlp-http"
@@ -277,18 +290,27 @@ impl fmt::Debug for OtlpHttp {
 #[derive(Clone)]
 #[must_use]
 pub struct OtlpHttpBuilder {
-    endpoint: String,
+    options: OtlpOptions,
     as_is: bool,
+    /// What an address gets that has none.
+    path: &'static str,
     encoding: Encoding,
-    gzip: bool,
-    headers: Vec<(String, String)>,
-    connect_timeout: Duration,
-    timeout: Duration,
-    proxying: Proxying,
-    tls: TlsOptions,
 }
 
 impl OtlpHttpBuilder {
+    fn of(options: OtlpOptions) -> Self {
+        Self { options, as_is: false, path: "/v1/traces", encoding: Encoding::default() }
+    }
+
+    /// As a configuration says.
+    pub(crate) fn configured(otlp: &OtlpExporting) -> Self {
+        let encoding = match otlp.protocol {
+            Protocol::HttpJson => Encoding::Json,
+            Protocol::HttpProtobuf | Protocol::Grpc => Encoding::Protobuf,
+        };
+        Self::of(OtlpOptions::configured(otlp)).as_is().encoding(encoding)
+    }
+
     /// Uses the endpoint as it is, also without a path: what `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` asks for.
     pub const fn as_is(mut self) -> Self {
         self.as_is = true;
@@ -303,50 +325,64 @@ impl OtlpHttpBuilder {
 
     /// Packs requests with gzip. Off by default: on one machine it costs more than it saves.
     pub const fn gzip(mut self, on: bool) -> Self {
-        self.gzip = on;
+        self.options.gzip = on;
         self
     }
 
     /// Sends this header along. A second one of the same name replaces the first.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.options.headers.push((name.into(), value.into()));
         self
     }
 
     /// How long it may take to reach the receiver, TLS and proxy included: 5 s unless told otherwise.
     pub const fn connect_timeout(mut self, most: Duration) -> Self {
-        self.connect_timeout = most;
+        self.options.connect_timeout = most;
         self
     }
 
     /// How long a request may take as a whole: 10 s unless told otherwise, and never longer than the caller has time.
     pub const fn timeout(mut self, most: Duration) -> Self {
-        self.timeout = most;
+        self.options.timeout = most;
         self
     }
 
     /// Sends through this proxy, also to this machine. By default `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`
     /// are read when the exporter is made. All requests go through a tunnel (`CONNECT`), plain ones too.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxying = Proxying::Url(url.into());
+        self.options.proxying = Proxying::Url(url.into());
         self
     }
 
     /// Sends through no proxy, whatever the environment says.
     pub fn no_proxy(mut self) -> Self {
-        self.proxying = Proxying::None;
+        self.options.proxying = Proxying::None;
         self
     }
 
     /// Trusts receivers with a certificate by one of these authorities, and no others.
     pub fn trust(mut self, authorities: Pem) -> Self {
-        self.tls.trusted = Some(authorities);
+        self.options.tls.trusted = Some(authorities);
         self
     }
 
     /// Shows this certificate to a receiver that asks for one (mTLS), with the key of it.
     pub fn identity(mut self, certificate: Pem, key: Pem) -> Self {
-        self.tls.identity = Some((certificate, key));
+        self.options.tls.identity = Some((certificate, key));
+        self
+    }
+
+    /// It is for metrics: where the address has no path, it gets theirs, `/v1/metrics`.
+    ///
+    /// ```
+    /// use spanloom::native::OtlpHttp;
+    /// let exporter = OtlpHttp::builder("http://localhost:4318").metrics().build()?;
+    /// assert_eq!(exporter.endpoint(), "http://localhost:4318/v1/metrics");
+    /// let loom = spanloom::Loom::builder().metric_exporter(exporter);
+    /// # Ok::<(), spanloom::native::ExporterError>(())
+    /// ```
+    pub const fn metrics(mut self) -> Self {
+        self.path = "/v1/metrics";
         self
     }
 
@@ -355,16 +391,17 @@ impl OtlpHttpBuilder {
     /// # Errors
     /// When the address, a header, the proxy, a certificate or a key cannot be used.
     pub fn build(self) -> Result<OtlpHttp, ExporterError> {
-        let endpoint = Endpoint::read(&self.endpoint, (!self.as_is).then_some("/v1/traces"))?;
-        let proxy = self.proxying.decide(&endpoint, environment)?;
+        let endpoint = Endpoint::read(&self.options.endpoint, (!self.as_is).then_some(self.path))?;
+        let proxy = self.options.proxying.decide(&endpoint, "OtlpHttpBuilder::proxy")?;
+        let proxy = proxy.map(|url| http_proxy(&url)).transpose()?;
         let headers = self.all_headers(&endpoint)?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .https_only(endpoint.is_https())
             .max_redirects(0)
             .proxy(proxy)
-            .tls_config(tls_config(&self.tls.read()?)?)
-            .user_agent(USER_AGENT_VALUE)
+            .tls_config(tls_config(&self.options.tls.read()?)?)
+            .user_agent(otlp_options::USER_AGENT)
             .accept_encoding("")
             .max_response_header_size(64 << 10)
             .input_buffer_size(16 << 10)
@@ -375,9 +412,9 @@ impl OtlpHttpBuilder {
             endpoint,
             headers,
             encoding: self.encoding,
-            gzip: self.gzip.then(Gzip::new),
-            connect_timeout: self.connect_timeout,
-            timeout: self.timeout,
+            gzip: self.options.gzip.then(Gzip::new),
+            connect_timeout: self.options.connect_timeout,
+            timeout: self.options.timeout,
             request: Vec::new(),
             answer: Vec::new(),
         })
@@ -387,34 +424,25 @@ impl OtlpHttpBuilder {
     fn all_headers(&self, endpoint: &Endpoint) -> Result<HeaderMap, ExporterError> {
         let content_type = HeaderValue::from_static(self.encoding.content_type());
         let mut headers = HeaderMap::new();
-        headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE));
+        headers.insert(USER_AGENT, HeaderValue::from_static(otlp_options::USER_AGENT));
         headers.insert(ACCEPT, content_type.clone());
         headers.insert(CONTENT_TYPE, content_type);
-        if self.gzip {
+        if self.options.gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        if let Some(authorization) = &endpoint.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
-        }
-        for (name, value) in &self.headers {
-            let (name, value) = endpoint::header(name, value)?;
-            headers.insert(name, value);
-        }
+        self.options.put_headers(endpoint, &mut headers)?;
         Ok(headers)
     }
 }
 
-const USER_AGENT_VALUE: &str = concat!("OTel-OTLP-Exporter-spanloom/", env!("CARGO_PKG_VERSION"));
-
 impl fmt::Debug for OtlpHttpBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
-        f.debug_struct("OtlpHttpBuilder")
-            .field("endpoint", &endpoint::without_secrets(&self.endpoint))
-            .field("headers", &names)
-            .finish_non_exhaustive()
+        self.options.show("OtlpHttpBuilder", f)
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 fn agent(config: Config) -> Agent {
     Agent::with_parts(config, DefaultConnector::new(), Resolving)
@@ -445,7 +473,6 @@ fn tls_config(tls: &Tls) -> Result<TlsConfig, ExporterError> {
         .build())
 }
 
-#[expect(clippy::disallowed_methods, reason = "proxies are found by the environment, in every program")]
-fn environment(key: &str) -> Option<String> {
-    std::env::var(key).ok()
+fn http_proxy(url: &ProxyUrl) -> Result<Proxy, ExporterError> {
+    Proxy::new(&url.text).map_err(|_| url.bad("give an address such as http://proxy:3128"))
 }

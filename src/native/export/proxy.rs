@@ -6,10 +6,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use ureq::Proxy;
-
-use crate::native::export::endpoint::Endpoint;
-use crate::native::export::error::ExporterError;
+use super::endpoint::Endpoint;
+use super::error::ExporterError;
 
 /// What the user said about proxies.
 #[derive(Clone, Default)]
@@ -20,33 +18,62 @@ pub(super) enum Proxying {
     Url(String),
 }
 
+/// A proxy that is to be used.
+pub(super) struct ProxyUrl {
+    /// Who named it: a variable, or a method.
+    pub(super) key: &'static str,
+    pub(super) text: String,
+}
+
+impl ProxyUrl {
+    fn read(key: &'static str, text: &str) -> Result<Self, ExporterError> {
+        let text = text.trim();
+        let url = Self { key, text: text.to_owned() };
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        if scheme.is_some_and(|scheme| scheme != "http" && scheme != "https") {
+            return Err(url.bad("give one that starts with http:// or https://"));
+        }
+        Ok(url)
+    }
+
+    pub(super) fn bad(&self, fix: &'static str) -> ExporterError {
+        ExporterError::Proxy { key: self.key, fix }
+    }
+}
+
 impl Proxying {
+    /// The proxy for this endpoint; `own` is the method that names one.
     pub(super) fn decide(
         &self,
         endpoint: &Endpoint,
+        own: &'static str,
+    ) -> Result<Option<ProxyUrl>, ExporterError> {
+        self.decide_by(endpoint, own, environment)
+    }
+
+    fn decide_by(
+        &self,
+        endpoint: &Endpoint,
+        own: &'static str,
         environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Proxy>, ExporterError> {
+    ) -> Result<Option<ProxyUrl>, ExporterError> {
         match self {
             Self::None => Ok(None),
-            Self::Url(url) => read(url, "OtlpHttpBuilder::proxy").map(Some),
+            Self::Url(url) => ProxyUrl::read(own, url).map(Some),
             Self::Environment => from_environment(endpoint, environment),
         }
     }
 }
 
-fn read(url: &str, key: &'static str) -> Result<Proxy, ExporterError> {
-    let bad = |fix| ExporterError::Proxy { key, fix };
-    let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    if scheme.is_some_and(|scheme| scheme != "http" && scheme != "https") {
-        return Err(bad("give one that starts with http:// or https://"));
-    }
-    Proxy::new(url.trim()).map_err(|_| bad("give an address such as http://proxy:3128"))
+#[expect(clippy::disallowed_methods, reason = "proxies are found by the environment, in every program")]
+fn environment(key: &str) -> Option<String> {
+    std::env::var(key).ok()
 }
 
 fn from_environment(
     endpoint: &Endpoint,
     environment: impl Fn(&str) -> Option<String>,
-) -> Result<Option<Proxy>, ExporterError> {
+) -> Result<Option<ProxyUrl>, ExporterError> {
     if is_this_machine(host_of(endpoint)) {
         return Ok(None);
     }
@@ -63,7 +90,7 @@ fn from_environment(
         (false, true) => ["http_proxy", "http_proxy", "ALL_PROXY", "all_proxy"],
     };
     let found = keys.into_iter().find_map(|key| value(key).map(|url| (key, url)));
-    found.map(|(key, url)| read(&url, key)).transpose()
+    found.map(|(key, url)| ProxyUrl::read(key, &url)).transpose()
 }
 
 /// The host without the brackets of IPv6.
@@ -71,7 +98,7 @@ fn host_of(endpoint: &Endpoint) -> &str {
     endpoint.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
 }
 
-fn port_of(endpoint: &Endpoint) -> u16 {
+pub(super) fn port_of(endpoint: &Endpoint) -> u16 {
     endpoint.uri.port_u16().unwrap_or(if endpoint.is_https() { 443 } else { 80 })
 }
 
@@ -134,17 +161,17 @@ mod tests {
         let lookup = |key: &str| {
             environment.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned())
         };
-        let proxy = Proxying::Environment.decide(&endpoint, lookup).map_err(|error| error.to_string())?;
-        Ok(proxy.map(|proxy| proxy.uri().to_string()))
+        let proxy = Proxying::Environment.decide_by(&endpoint, "", lookup);
+        Ok(proxy.map_err(|error| error.to_string())?.map(|proxy| proxy.text))
     }
 
     #[test]
     fn the_scheme_of_the_endpoint_chooses_the_variable() {
         let all = [("HTTPS_PROXY", "http://s:1"), ("HTTP_PROXY", "http://p:2"), ("ALL_PROXY", "http://a:3")];
-        assert_eq!(chosen("https://collector", &all), Ok(Some("http://s:1/".into())));
-        assert_eq!(chosen("http://collector", &all), Ok(Some("http://p:2/".into())));
-        assert_eq!(chosen("http://collector", &all[2..]), Ok(Some("http://a:3/".into())));
-        assert_eq!(chosen("http://collector", &[("http_proxy", "p:2")]), Ok(Some("http://p:2/".into())));
+        assert_eq!(chosen("https://collector", &all), Ok(Some("http://s:1".into())));
+        assert_eq!(chosen("http://collector", &all), Ok(Some("http://p:2".into())));
+        assert_eq!(chosen("http://collector", &all[2..]), Ok(Some("http://a:3".into())));
+        assert_eq!(chosen("http://collector", &[("http_proxy", "p:2")]), Ok(Some("p:2".into())));
         assert_eq!(chosen("http://collector", &all[..1]), Ok(None));
         assert_eq!(chosen("https://collector", &[("HTTPS_PROXY", " ")]), Ok(None));
         let of_a_request = [("HTTP_PROXY", "http://evil"), ("REQUEST_METHOD", "GET")];
@@ -186,14 +213,10 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_cannot_be_used_is_named_by_its_variable() {
-        for (value, fix) in [
-            ("socks5://u:secret@proxy", "give one that starts with http:// or https://"),
-            ("http://", "give an address such as http://proxy:3128"),
-            ("http://u:secret@", "give an address such as http://proxy:3128"),
-        ] {
-            let error = format!("the proxy of HTTPS_PROXY cannot be used: {fix}");
-            assert_eq!(chosen("https://collector", &[("HTTPS_PROXY", value)]), Err(error));
-        }
+    fn a_proxy_of_another_kind_is_named_by_its_variable() {
+        let error = "the proxy of HTTPS_PROXY cannot be used: give one that starts with http:// or https://"
+            .to_owned();
+        let environment = [("HTTPS_PROXY", "socks5://u:secret@proxy")];
+        assert_eq!(chosen("https://collector", &environment), Err(error));
     }
 }
