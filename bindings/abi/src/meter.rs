@@ -77,9 +77,7 @@ impl Meter {
         if !self.instruments.is_empty() {
             return Answer::Malformed;
         }
-        let mut options = BookOptions::default();
-        options.limit = series as usize;
-        self.book = Book::new(options);
+        self.book = Book::new(BookOptions { limit: series as usize, ..BookOptions::default() });
         Answer::Ok
     }
 

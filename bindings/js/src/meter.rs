@@ -98,9 +98,10 @@ impl Meter {
         #[wasm_bindgen(unchecked_optional_param_type = "MeterOptions")] options: &JsValue,
     ) -> Result<Self, JsValue> {
         let export = Export::read(options)?;
-        let mut kept = BookOptions::default();
         let limit = Options::read(options).int(["seriesLimit", "series_limit"]);
-        kept.limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(kept.limit);
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        let usual = BookOptions::default();
+        let kept = BookOptions { limit: limit.unwrap_or(usual.limit), ..usual };
         Ok(Self {
             book: Arc::new(Book::new(kept)),
             export,
