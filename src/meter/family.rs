@@ -111,7 +111,7 @@ impl<C: Cell> Family<C> {
             return Arc::clone(series);
         }
         known.overflow = Some(known.in_order.len());
-        known.add(Labels::new([(OVERFLOW, true.into())]), &self.shape, now_unix_nano())
+        known.add(Labels::one(OVERFLOW, true.into()), &self.shape, now_unix_nano())
     }
 
     /// What the series for these labels is labelled with.
