@@ -148,6 +148,6 @@ pub use native::bridges::{logs, tracing};
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub use native::{
     Current, Endpoint, Entered, Exporter, FileExporter, Health, HealthBuilder, InNode, Ledger, Loom,
-    LoomBuilder, MemoryExporter, Node, NodeBuilder, Outgoing, Receipt, SetupError, Span, Workflow,
+    LoomBuilder, MemoryExporter, Meter, Node, NodeBuilder, Outgoing, Receipt, SetupError, Span, Workflow,
     WorkflowBuilder, current,
 };

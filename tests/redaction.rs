@@ -436,13 +436,18 @@ mod properties {
         "[ a-zäß日😀.,!?(){}\\[\\]\"'\\\\/-]{0,24}"
     }
 
+    /// Without consonants, of which names such as `ssn` and `pwd` are made: their values count as secrets, whatever they are.
+    fn clean_name() -> impl Strategy<Value = String> {
+        "[ aeiouäß日😀.,!?(){}\\[\\]\"'\\\\/-]{0,24}"
+    }
+
     fn dirty_text() -> impl Strategy<Value = String> {
         let around = "[ ä日😀,!?(){}\n]{0,8}";
         (around, 0..SECRETS.len(), around)
             .prop_map(|(before, index, after)| format!("{before} {} {after}", SECRETS[index]))
     }
 
-    fn value(text: BoxedStrategy<String>) -> impl Strategy<Value = Value> {
+    fn value(name: BoxedStrategy<String>, text: BoxedStrategy<String>) -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),
@@ -454,13 +459,13 @@ mod properties {
         leaf.prop_recursive(4, 24, 4, move |inner| {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-                proptest::collection::vec((text.clone(), inner), 0..4).prop_map(Value::Map),
+                proptest::collection::vec((name.clone(), inner), 0..4).prop_map(Value::Map),
             ]
         })
     }
 
-    fn span(text: BoxedStrategy<String>) -> impl Strategy<Value = Vec<u8>> {
-        let pairs = proptest::collection::vec((text.clone(), value(text.clone())), 0..6);
+    fn span(name: BoxedStrategy<String>, text: BoxedStrategy<String>) -> impl Strategy<Value = Vec<u8>> {
+        let pairs = proptest::collection::vec((name.clone(), value(name, text.clone())), 0..6);
         (text.clone(), pairs, text).prop_map(|(name, pairs, message)| {
             let mut out = Vec::new();
             put_bytes_field(&mut out, field::TRACE_ID, &[7; 16]);
@@ -481,11 +486,16 @@ mod properties {
         })
     }
 
+    fn any_span() -> impl Strategy<Value = Vec<u8>> {
+        let text = || prop_oneof![clean_text(), dirty_text()].boxed();
+        span(text(), text())
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn no_secret_survives(span in span(prop_oneof![clean_text(), dirty_text()].boxed())) {
+        fn no_secret_survives(span in any_span()) {
             let (out, report) = apply(&Redactor::default(), &span);
             for trace in TRACES {
                 prop_assert!(!contains(&out, trace.as_bytes()), "{trace}");
@@ -496,7 +506,7 @@ mod properties {
         }
 
         #[test]
-        fn spans_without_secrets_are_the_same_bytes(span in span(clean_text().boxed())) {
+        fn spans_without_secrets_are_the_same_bytes(span in span(clean_name().boxed(), clean_text().boxed())) {
             let (out, report) = apply(&Redactor::default(), &span);
             prop_assert!(out == span && report.is_clean());
         }
@@ -512,7 +522,7 @@ mod properties {
 
         #[test]
         fn damaged_spans_stay_readable(
-            span in span(dirty_text().boxed()), at in any::<prop::sample::Index>(), byte in any::<u8>(),
+            span in span(dirty_text().boxed(), dirty_text().boxed()), at in any::<prop::sample::Index>(), byte in any::<u8>(),
         ) {
             let mut span = span;
             let at = at.index(span.len());

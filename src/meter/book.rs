@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::buckets::OPENTELEMETRY;
 use super::family::{Family, Series};
 use super::reader::Reader;
+use super::scrape::Scrape;
 use super::state::{Cell, DistributionCell, Shape, State};
 use super::view::{Aggregation, LabelChoice, View};
 use super::{
@@ -22,7 +23,6 @@ use super::{
 /// assert_eq!(options.limit, 2000);
 /// ```
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct BookOptions {
     /// Changes of what leaves; for each instrument the first that selects it counts.
     pub views: Vec<View>,
@@ -206,10 +206,7 @@ impl Book {
     /// Tells a reader what everything stands at.
     pub fn collect(&self, reader: &mut Reader, now_unix_nano: u64, sink: &mut dyn MetricSink) -> Collected {
         let mut collection = locked(&self.collecting);
-        *collection += 1;
-        let saying = Saying { collection: *collection, now_unix_nano };
-        let observers = locked(&self.observers).clone();
-        observers.iter().for_each(|observer| observer(&saying));
+        let saying = self.begin(&mut collection, now_unix_nano);
         let told: Vec<_> =
             locked(&self.entries).iter().map(|entry| entry.leaves.then(|| Arc::clone(&entry.told))).collect();
         reader.begin(now_unix_nano);
@@ -220,6 +217,25 @@ impl Book {
             collected.points += points;
         }
         collected
+    }
+
+    /// A collection that can be asked for one stream after the other, and again: what text for Prometheus is made of.
+    ///
+    /// Nobody waits for whoever reads it. Numbers are read when they are asked for, so a later look may see later ones.
+    pub fn scrape(&self, now_unix_nano: u64) -> Scrape {
+        let saying = self.begin(&mut locked(&self.collecting), now_unix_nano);
+        let entries = locked(&self.entries);
+        let told = entries.iter().filter(|entry| entry.leaves).map(|entry| Arc::clone(&entry.told)).collect();
+        Scrape { told, saying }
+    }
+
+    /// A collection begins: observers say what they know.
+    fn begin(&self, collection: &mut u64, now_unix_nano: u64) -> Saying {
+        *collection += 1;
+        let saying = Saying { collection: *collection, now_unix_nano };
+        let observers = locked(&self.observers).clone();
+        observers.iter().for_each(|observer| observer(&saying));
+        saying
     }
 
     /// A measurement was none.
@@ -273,12 +289,19 @@ impl Saying {
 }
 
 /// Can be told to a sink.
-trait Told: Send + Sync {
+pub(super) trait Told: Send + Sync {
+    /// What its series have in common, for a reader that is told what everything stands at.
+    fn head(&self) -> Stream<'_>;
+
     /// Tells all series; gives back how many there were.
     fn tell(&self, index: usize, reader: &mut Reader, saying: &Saying, sink: &mut dyn MetricSink) -> u64;
 }
 
 impl<C: Cell> Told for Family<C> {
+    fn head(&self) -> Stream<'_> {
+        self.stream(Temporality::Cumulative)
+    }
+
     fn tell(&self, index: usize, reader: &mut Reader, saying: &Saying, sink: &mut dyn MetricSink) -> u64 {
         let temporality = reader.temporality(&self.instrument);
         let stream = self.stream(temporality);

@@ -57,6 +57,12 @@ impl<C> Series<C> {
         self.start_unix_nano
     }
 
+    /// True where it takes what goes beyond the limit.
+    #[must_use]
+    pub fn is_overflow(&self) -> bool {
+        self.labels.get(OVERFLOW).is_some()
+    }
+
     /// Offers a measurement as an example, for one of so many places.
     pub fn offer_example(&self, place: usize, places: usize, make: impl FnOnce() -> Exemplar) {
         self.examples.offer(place, places, make);
@@ -67,7 +73,8 @@ impl<C> Series<C> {
     }
 
     pub(super) fn was_said(&self, collection: u64) -> bool {
-        self.said.load(Ordering::Relaxed) == collection
+        // Another collection may have begun meanwhile.
+        self.said.load(Ordering::Relaxed) >= collection
     }
 }
 
@@ -104,7 +111,9 @@ impl<C: Cell> Family<C> {
             return Arc::clone(series);
         }
         known.overflow = Some(known.in_order.len());
-        known.add(Labels::new([(OVERFLOW, true.into())]), &self.shape, now_unix_nano())
+        // The constant ones tell whose it is, where several have such a series.
+        let labels = self.constant.and(&Labels::new([(OVERFLOW, true.into())]));
+        known.add(labels, &self.shape, now_unix_nano())
     }
 
     /// What the series for these labels is labelled with.

@@ -33,6 +33,7 @@ pub mod prometheus;
 mod reader;
 mod reading;
 pub mod registry;
+mod scrape;
 mod state;
 mod view;
 
@@ -49,5 +50,6 @@ pub use reading::{
     Buckets, Exemplar, ExponentialPoint, HistogramPoint, MetricSink, Point, Reading, Stream, StreamKind,
     Temporality,
 };
+pub use scrape::Scrape;
 pub use state::{Cell, DistributionCell, Shape, State};
 pub use view::{Aggregation, View};

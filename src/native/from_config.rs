@@ -1,15 +1,20 @@
 //! A loom by its configuration: what the environment and a file say becomes exporters, a sampler, limits.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use super::export::{Console, FileExporter};
 use super::loom::{Loom, LoomBuilder};
+use super::meter::MetricOptions;
 use super::store::SpoolConfig;
 use crate::config::{
-    Config, ConfigError, ConsoleFormat, Exporting, LogLevel, OtlpExporting, Propagator, Protocol,
+    Config, ConfigError, ConsoleFormat, Exporting, FileExporting, HistogramAggregation, LogLevel,
+    OtlpExporting, Propagator, Protocol,
 };
 use crate::context::Propagators;
 use crate::deliver::Options;
+use crate::meter::Aggregation;
 
 /// Why a loom could not be made.
 #[derive(Debug, Error)]
@@ -128,16 +133,35 @@ impl LoomBuilder {
                 Exporting::Console(ConsoleFormat::OtlpJson) => {
                     self.exporter_with(Console::otlp_json(), config.delivery(exporting))
                 }
-                Exporting::File(file) => {
-                    let opened = FileExporter::append(&file.path)
-                        .map_err(|why| SetupError::File { path: file.path.clone(), why })?;
-                    let rotated = match file.rotate_bytes {
-                        Some(bytes) => opened.rotate_at(bytes).keep(file.keep),
-                        None => opened,
-                    };
-                    self.exporter_with(rotated, config.delivery(exporting))
-                }
+                Exporting::File(file) => self.exporter_with(open(file)?, config.delivery(exporting)),
                 // A page of metrics: nothing for spans.
+                Exporting::Prometheus => self,
+            };
+        }
+        self.metrics_of(config)
+    }
+
+    /// What a configuration says of metrics.
+    fn metrics_of(mut self, config: &Config) -> Result<Self, SetupError> {
+        let metrics = &config.metrics;
+        let options = MetricOptions {
+            interval: metrics.interval,
+            timeout: metrics.timeout.unwrap_or(Duration::MAX),
+            temporality: metrics.temporality,
+            ..MetricOptions::default()
+        };
+        self =
+            self.exemplars(metrics.exemplars).metric_options(options).histograms(match metrics.histogram {
+                HistogramAggregation::Explicit => Aggregation::Usual,
+                HistogramAggregation::Exponential => Aggregation::exponential(),
+            });
+        for exporting in &metrics.exporters {
+            self = match exporting {
+                Exporting::Otlp(otlp) => self.metrics_over(otlp)?,
+                Exporting::Console(ConsoleFormat::OtlpJson) => self.metric_exporter(Console::otlp_json()),
+                Exporting::Console(_) => self.metric_exporter(Console::pretty()),
+                Exporting::File(file) => self.metric_exporter(open(file)?),
+                // A page that is read when somebody asks: see `Loom::prometheus`.
                 Exporting::Prometheus => self,
             };
         }
@@ -157,6 +181,33 @@ impl LoomBuilder {
     #[cfg(feature = "otlp-http")]
     pub fn otlp_http(self, endpoint: impl Into<String>) -> Result<Self, SetupError> {
         Ok(self.exporter(super::export::OtlpHttp::builder(endpoint).build()?))
+    }
+
+    fn metrics_over(self, otlp: &OtlpExporting) -> Result<Self, SetupError> {
+        match otlp.protocol {
+            Protocol::Grpc => self.metrics_over_grpc(otlp),
+            Protocol::HttpProtobuf | Protocol::HttpJson => self.metrics_over_http(otlp),
+        }
+    }
+
+    #[cfg(feature = "otlp-http")]
+    fn metrics_over_http(self, otlp: &OtlpExporting) -> Result<Self, SetupError> {
+        Ok(self.metric_exporter(super::export::OtlpHttpBuilder::configured(otlp).build()?))
+    }
+
+    #[cfg(not(feature = "otlp-http"))]
+    fn metrics_over_http(self, _: &OtlpExporting) -> Result<Self, SetupError> {
+        Err(SetupError::Feature { what: "OTLP over HTTP", feature: "otlp-http" })
+    }
+
+    #[cfg(feature = "otlp-grpc")]
+    fn metrics_over_grpc(self, otlp: &OtlpExporting) -> Result<Self, SetupError> {
+        Ok(self.metric_exporter(super::export::OtlpGrpcBuilder::configured(otlp).build()?))
+    }
+
+    #[cfg(not(feature = "otlp-grpc"))]
+    fn metrics_over_grpc(self, _: &OtlpExporting) -> Result<Self, SetupError> {
+        Err(SetupError::Feature { what: "OTLP over gRPC", feature: "otlp-grpc" })
     }
 
     fn otlp(self, otlp: &OtlpExporting, delivery: &Options) -> Result<Self, SetupError> {
@@ -187,6 +238,16 @@ impl LoomBuilder {
     fn otlp_grpc_as(self, _: &OtlpExporting, _: &Options) -> Result<Self, SetupError> {
         Err(SetupError::Feature { what: "OTLP over gRPC", feature: "otlp-grpc" })
     }
+}
+
+/// A file to export to, as a configuration says.
+fn open(file: &FileExporting) -> Result<FileExporter, SetupError> {
+    let opened =
+        FileExporter::append(&file.path).map_err(|why| SetupError::File { path: file.path.clone(), why })?;
+    Ok(match file.rotate_bytes {
+        Some(bytes) => opened.rotate_at(bytes).keep(file.keep),
+        None => opened,
+    })
 }
 
 #[cfg(test)]

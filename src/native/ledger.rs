@@ -42,6 +42,9 @@ pub struct Ledger {
     pub misuse: u64,
     /// What became of them at each destination, by its name.
     pub destinations: Vec<(String, deliver::Ledger)>,
+    /// What became of the points of metrics at each of their destinations, by its name. Points that were replaced by newer ones
+    /// before they were sent are not in it.
+    pub metrics: Vec<(String, deliver::Ledger)>,
 }
 
 impl Ledger {
@@ -58,7 +61,7 @@ impl Ledger {
         let sum = parts.iter().try_fold(0u64, |sum, part| sum.checked_add(*part));
         sum == Some(self.accepted)
             && self.dropped == self.reasons.total()
-            && self.destinations.iter().all(|(_, ledger)| ledger.adds_up())
+            && self.destinations.iter().chain(&self.metrics).all(|(_, ledger)| ledger.adds_up())
     }
 }
 
@@ -100,13 +103,45 @@ pub struct Receipt {
     pub reasons: Dropped,
     /// Spans that are still on their way after it.
     pub pending: u64,
+    /// What it did with the points of metrics.
+    pub points: Points,
+}
+
+/// What a flush or a shutdown did with the points of metrics, at all their destinations together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Points {
+    /// Points that it delivered.
+    pub delivered: u64,
+    /// Points that a receiver refused during it.
+    pub rejected: u64,
+    /// Points that were lost during it.
+    pub dropped: u64,
+    /// Points that are still on their way after it.
+    pub pending: u64,
+}
+
+impl Points {
+    /// What happened between two moments, of which ledgers tell.
+    pub(super) fn between(before: &[(String, deliver::Ledger)], after: &[(String, deliver::Ledger)]) -> Self {
+        let sum = |ledgers: &[(String, deliver::Ledger)], of: fn(&deliver::Ledger) -> u64| {
+            ledgers.iter().map(|(_, ledger)| of(ledger)).sum::<u64>()
+        };
+        let since = |of| sum(after, of).saturating_sub(sum(before, of));
+        Self {
+            delivered: since(|ledger| ledger.delivered),
+            rejected: since(|ledger| ledger.rejected),
+            dropped: since(|ledger| ledger.dropped.total()),
+            pending: sum(after, |ledger| ledger.pending),
+        }
+    }
 }
 
 impl Receipt {
     /// True when everything that was to be delivered was.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
-        self.rejected == 0 && self.dropped == 0 && self.pending == 0
+        let Points { rejected, dropped, pending, .. } = self.points;
+        self.rejected + rejected == 0 && self.dropped + dropped == 0 && self.pending + pending == 0
     }
 
     /// What happened between two moments.
@@ -121,6 +156,7 @@ impl Receipt {
             dropped: reasons.total(),
             reasons,
             pending: after.pending,
+            points: Points::default(),
         }
     }
 }
@@ -174,6 +210,7 @@ impl Totals {
             recovered: 0,
             misuse: 0,
             destinations,
+            metrics: Vec::new(),
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Parts;
 use super::clock::{TimeSource, steady_now};
 use super::core::{Core, Recipe};
 use super::entropy::IdSource;
-use super::export::Exporter;
-use super::ledger::{Ledger, Receipt};
-use super::meter::Meter;
+use super::export::{Exporter, MetricExporter};
+use super::ledger::{Ledger, Points, Receipt};
+use super::meter::{Meter, MetricOptions, Periodic};
 use super::node::{Ids, NodeBuilder, Parent, ParentIds, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
@@ -52,16 +52,48 @@ pub struct Loom {
 struct Handle {
     core: Arc<Core>,
     meter: Meter,
+    periodics: Vec<Periodic>,
     shutdown_timeout: Duration,
     propagators: Propagators,
+}
+
+impl Handle {
+    fn flush(&self, deadline: Instant) -> Receipt {
+        self.with_metrics(deadline, false, || self.core.flush(deadline))
+    }
+
+    fn shut_down(&self, deadline: Instant) -> Receipt {
+        self.with_metrics(deadline, true, || self.core.shut_down(deadline))
+    }
+
+    /// Has metrics sent beside the spans.
+    fn with_metrics(&self, deadline: Instant, closes: bool, send_spans: impl FnOnce() -> Receipt) -> Receipt {
+        if self.periodics.is_empty() {
+            return send_spans();
+        }
+        let before = self.metric_ledgers();
+        // What has ended is counted before metrics are collected.
+        self.core.collect();
+        let asked: Vec<_> = self.periodics.iter().map(|periodic| periodic.ask(deadline, closes)).collect();
+        let receipt = send_spans();
+        for (periodic, asked) in self.periodics.iter().zip(asked) {
+            periodic.wait(asked, deadline);
+        }
+        Receipt { points: Points::between(&before, &self.metric_ledgers()), ..receipt }
+    }
+
+    fn metric_ledgers(&self) -> Vec<(String, crate::deliver::Ledger)> {
+        self.periodics.iter().map(|periodic| (periodic.name().to_owned(), periodic.ledger())).collect()
+    }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         // A forked process that has recorded nothing has nothing to wait for.
         if self.core.runs_here() {
-            let _ = self.core.shut_down(steady_now() + self.shutdown_timeout);
+            let _ = self.shut_down(steady_now() + self.shutdown_timeout);
             self.core.join_collector();
+            self.periodics.iter().for_each(Periodic::join);
         }
         super::here::forget(&self.core);
     }
@@ -159,11 +191,12 @@ impl Loom {
         self.handle.propagators
     }
 
-    /// Sends everything that has ended, and waits until all destinations have it or the time is over.
+    /// Sends everything that has ended and everything that was measured, and waits until all destinations have it or the time
+    /// is over.
     ///
     /// What is not sent by then is `pending`, and is sent later.
     pub fn flush(&self, timeout: Duration) -> Receipt {
-        self.core().flush(steady_now() + timeout)
+        self.handle.flush(steady_now() + timeout)
     }
 
     /// As [`Self::flush`], for good: what a tail sampler still holds is decided, nodes that never ended are given out as
@@ -172,7 +205,7 @@ impl Loom {
     /// The last loom that goes does this by itself, within the builder's
     /// [`shutdown_timeout`](LoomBuilder::shutdown_timeout).
     pub fn shutdown(&self, timeout: Duration) -> Receipt {
-        self.core().shut_down(steady_now() + timeout)
+        self.handle.shut_down(steady_now() + timeout)
     }
 
     /// How the spool is; `None` without one, or after its end.
@@ -197,7 +230,7 @@ impl Loom {
     /// What became of all spans so far.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.core().ledger()
+        Ledger { metrics: self.handle.metric_ledgers(), ..self.core().ledger() }
     }
 }
 
@@ -265,6 +298,8 @@ pub struct LoomBuilder {
     shutdown_timeout: Option<Duration>,
     spool: Option<SpoolConfig>,
     metrics: BookOptions,
+    metric_exporters: Vec<(Box<dyn MetricExporter>, Option<MetricOptions>)>,
+    metric_options: MetricOptions,
     exemplars: ExemplarFilter,
 }
 
@@ -307,7 +342,7 @@ impl LoomBuilder {
     /// How large batches are, how long they wait, how often they are tried, how much may wait.
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     /// use spanloom::deliver::Options;
     /// let options = Options { linger: Duration::from_secs(1), ..Options::default() };
     /// let loom = spanloom::Loom::builder().delivery(options).build();
@@ -416,7 +451,7 @@ impl LoomBuilder {
     /// know nothing of that show both, so it is off by default. Switches [`Self::live_view`] on.
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     /// use spanloom::{Loom, MemoryExporter};
     /// let loom = Loom::builder().exporter(MemoryExporter::new()).running_spans(true).build();
     /// let run = loom.workflow("answer").start();
@@ -468,6 +503,40 @@ impl LoomBuilder {
     #[must_use]
     pub fn entropy(mut self, entropy: impl Entropy + 'static) -> Self {
         self.ids = IdSource::given(entropy);
+        self
+    }
+
+    /// Sends metrics there, by what [`Self::metric_options`] says.
+    ///
+    /// ```
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let memory = MemoryExporter::new();
+    /// let loom = Loom::builder().metric_exporter(memory.clone()).build();
+    /// loom.meter().counter("requests").build().add(1);
+    /// let receipt = loom.flush(std::time::Duration::from_secs(5));
+    /// assert_eq!((receipt.points.delivered, receipt.points.pending), (1, 0));
+    /// ```
+    #[must_use]
+    pub fn metric_exporter(mut self, exporter: impl MetricExporter + 'static) -> Self {
+        self.metric_exporters.push((Box::new(exporter), None));
+        self
+    }
+
+    /// As [`Self::metric_exporter`], with options of its own.
+    #[must_use]
+    pub fn metric_exporter_with(
+        mut self,
+        exporter: impl MetricExporter + 'static,
+        options: MetricOptions,
+    ) -> Self {
+        self.metric_exporters.push((Box::new(exporter), Some(options)));
+        self
+    }
+
+    /// When and how metrics are sent: every minute, as they stand since the start, if nothing else is said.
+    #[must_use]
+    pub fn metric_options(mut self, options: MetricOptions) -> Self {
+        self.metric_options = options;
         self
     }
 
@@ -546,8 +615,16 @@ impl LoomBuilder {
         let spool = self.spool.filter(|_| has_outlets);
         let store = spool.as_ref().map(Store::open);
         let redactor = self.redactor.map(Arc::new);
-        let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool, sender, listener };
         let meter = Meter::new(self.metrics, self.time.clone(), self.exemplars);
+        let metric_exporters = if self.disabled { Vec::new() } else { self.metric_exporters };
+        let periodics: Vec<_> = metric_exporters
+            .into_iter()
+            .map(|(exporter, own)| {
+                let options = own.unwrap_or_else(|| self.metric_options.clone());
+                Periodic::start(&meter, exporter, options, &sender, &listener)
+            })
+            .collect();
+        let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool, sender, listener };
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,
@@ -564,7 +641,7 @@ impl LoomBuilder {
         core.start_collector();
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
         let propagators = self.propagators;
-        Loom { handle: Arc::new(Handle { core, meter, shutdown_timeout, propagators }) }
+        Loom { handle: Arc::new(Handle { core, meter, periodics, shutdown_timeout, propagators }) }
     }
 }
 

@@ -45,7 +45,9 @@ mod workflow;
 
 pub use clock::system_unix_nanos;
 pub use current::{Current, Entered, InNode, current};
-pub use export::{Console, Exporter, FileExporter, MemoryExporter, Outgoing};
+pub use export::{
+    Console, Exporter, FileExporter, MemoryExporter, MetricExporter, Outgoing, OutgoingMetrics,
+};
 #[cfg(feature = "otlp-http")]
 pub use export::{Encoding, OtlpHttp, OtlpHttpBuilder};
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
@@ -57,8 +59,9 @@ pub use from_config::SetupError;
 #[cfg(feature = "tower")]
 pub use health::HealthService;
 pub use health::{Activity, Endpoint, Health, HealthBuilder, ServeError};
-pub use ledger::{Ledger, Receipt};
+pub use ledger::{Ledger, Points, Receipt};
 pub use loom::{Loom, LoomBuilder};
+pub use meter::{Meter, MetricOptions};
 pub use node::{Node, NodeBuilder, Span};
 pub use spool_files::FolderFiles;
 pub use store::SpoolConfig;

@@ -19,7 +19,7 @@ pub trait MetricSource {
         Scope::default()
     }
 
-    /// Tells each stream that has points.
+    /// Tells each stream. One without points is not written, but its kind and description are held to those of others.
     fn streams(&self, tell: &mut dyn FnMut(&Stream<'_>));
 
     /// Tells the points of the stream that `streams` told as number `index`, counted from 0; each has labels of its own.

@@ -79,11 +79,42 @@ pub(super) fn put_bound(out: &mut Vec<u8>, bound: f64, format: Format) {
 pub(super) fn put_plain(out: &mut Vec<u8>, number: f64) {
     match whole(number) {
         Some(whole) => put_i64(out, whole),
+        None if put_few_decimals(out, number) => {}
         // Writing to bytes cannot fail; the same holds below.
         None => {
             let _ = write!(Utf8(out), "{number}");
         }
     }
+}
+
+/// Writes a number that has no more than six decimals, as many have, and fifteen digits; false for others.
+///
+/// No two decimal numbers of fifteen digits are the same double. So if one of them reads back as the number, it is the
+/// shortest text that does, and the general way would find the same one with four times the work.
+fn put_few_decimals(out: &mut Vec<u8>, number: f64) -> bool {
+    const SCALE: u64 = 1_000_000;
+    let scaled = (number.abs() * 1e6).round();
+    if !(1.0..1e15).contains(&scaled) || scaled / 1e6 != number.abs() {
+        return false;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is whole, and of 15 digits"
+    )]
+    let scaled = scaled as u64;
+    if number < 0.0 {
+        out.push(b'-');
+    }
+    put_u64(out, scaled / SCALE);
+    out.push(b'.');
+    let (mut rest, mut place) = (scaled % SCALE, SCALE / 10);
+    while rest > 0 {
+        out.push(digit(rest / place));
+        rest %= place;
+        place /= 10;
+    }
+    true
 }
 
 /// The double as a whole number, where it is one that is not too large, and not the zero below zero.
@@ -98,6 +129,13 @@ fn whole(number: f64) -> Option<i64> {
 /// As Go's `%g` prints it, and with a `.0` where that has neither a point nor an exponent.
 fn put_canonical(out: &mut Vec<u8>, number: f64) {
     let size = number.abs();
+    if let Some(whole) = whole(number).filter(|_| size < 1e6) {
+        put_i64(out, whole);
+        return out.extend_from_slice(b".0");
+    }
+    if (1e-4..1e6).contains(&size) && put_few_decimals(out, number) {
+        return;
+    }
     if number.is_nan() || size == 0.0 || (1e-4..1e6).contains(&size) {
         // The debug form always has a point, and no exponent here.
         let _ = write!(Utf8(out), "{number:?}");
@@ -213,6 +251,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn few_decimals_are_what_the_general_way_writes() {
+        let mut numbers: Vec<f64> = (0..4000).map(|n| f64::from(n) * 0.37 - 100.0).collect();
+        let mut digits: u64 = 999_999_999_999_999;
+        while digits > 0 {
+            for scale in [1e1, 1e2, 1e5, 1e6, 1e7, 1e12] {
+                #[expect(clippy::cast_precision_loss, reason = "less than 2^53")]
+                let number = digits as f64 / scale;
+                numbers.extend([number, -number, number.next_up(), number.next_down()]);
+            }
+            digits = digits / 7 * 5;
+        }
+        let mut short = 0;
+        for number in numbers {
+            assert_eq!(double(number, Format::Prometheus), number.to_string());
+            let size = number.abs();
+            if size == 0.0 || (1e-4..1e6).contains(&size) {
+                assert_eq!(double(number, Format::OpenMetrics), format!("{number:?}"));
+            }
+            let mut out = Vec::new();
+            let was_short = put_few_decimals(&mut out, number);
+            assert!(was_short || out.is_empty());
+            short += usize::from(was_short);
+        }
+        assert!(short > 1000, "{short}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Exporter, Outgoing};
+use super::{Exporter, MetricExporter, Outgoing, OutgoingMetrics};
 use crate::deliver::{Answer, Reason};
 use crate::native::suppress::suppress;
 use crate::native::system_unix_nanos;
@@ -247,6 +247,25 @@ impl Exporter for FileExporter {
         let Self { most_bytes, daily, keep, .. } = *self;
         let path = self.path.clone();
         Some(Box::new(Self { path, open: None, most_bytes, daily, keep, request: Vec::new(), is_twin: true }))
+    }
+}
+
+impl MetricExporter for FileExporter {
+    fn metrics_name(&self) -> &str {
+        "file"
+    }
+
+    /// A line of OTLP JSON for each request. A file has one signal: give metrics one of their own.
+    fn export_metrics(&mut self, outgoing: &OutgoingMetrics<'_>) -> Answer {
+        let mut line = match crate::otlp::json::metrics_to_json(outgoing.request) {
+            Ok(line) => line,
+            Err(error) => return Answer::Refused { reason: Reason::EncodeError, why: error.to_string() },
+        };
+        line.push('\n');
+        match suppress(|| self.write(line.as_bytes(), system_unix_nanos())) {
+            Ok(()) => Answer::taken(),
+            Err(error) => Answer::later(format!("{}: {error}", self.path.display())),
+        }
     }
 }
 

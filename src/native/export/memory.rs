@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::{Exporter, Outgoing};
+use super::{Exporter, MetricExporter, Outgoing, OutgoingMetrics};
 use crate::deliver::Answer;
 use crate::loom::{TextOptions, Weaver, WeaverOptions, tree_text};
 use crate::native::core::locked;
@@ -36,6 +36,7 @@ pub struct MemoryExporter {
 #[derive(Debug, Default)]
 struct Kept {
     records: Vec<u8>,
+    metrics: Vec<Vec<u8>>,
     resource: Option<(Resource, Scope, Wording)>,
 }
 
@@ -115,6 +116,37 @@ impl MemoryExporter {
                 look(span);
             }
         }
+    }
+}
+
+impl MemoryExporter {
+    /// Gives the metrics so far, as OTLP export requests, and forgets them.
+    ///
+    /// ```
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let memory = MemoryExporter::new();
+    /// let loom = Loom::builder().metric_exporter(memory.clone()).build();
+    /// loom.meter().counter("requests").build().add(3);
+    /// loom.flush(std::time::Duration::from_secs(5));
+    /// let metrics = memory.take_metrics();
+    /// let found = spanloom::otlp::decode_metrics(&metrics[0])?;
+    /// assert_eq!(found.metrics().next().map(|found| found.metric.name), Some("requests"));
+    /// # Ok::<(), spanloom::otlp::DecodeError>(())
+    /// ```
+    #[must_use]
+    pub fn take_metrics(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.kept().metrics)
+    }
+}
+
+impl MetricExporter for MemoryExporter {
+    fn metrics_name(&self) -> &str {
+        "memory"
+    }
+
+    fn export_metrics(&mut self, outgoing: &OutgoingMetrics<'_>) -> Answer {
+        self.kept().metrics.push(outgoing.request.to_vec());
+        Answer::taken()
     }
 }
 

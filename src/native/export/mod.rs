@@ -13,6 +13,7 @@ mod gzip;
 #[cfg(feature = "otlp-http")]
 mod http;
 mod memory;
+mod metrics;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 mod otlp_options;
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
@@ -33,6 +34,7 @@ pub use grpc::{OtlpGrpc, OtlpGrpcBuilder};
 #[cfg(feature = "otlp-http")]
 pub use http::{Encoding, OtlpHttp, OtlpHttpBuilder};
 pub use memory::MemoryExporter;
+pub use metrics::{MetricExporter, OutgoingMetrics};
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub use tls::Pem;
 

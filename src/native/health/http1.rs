@@ -176,7 +176,7 @@ mod tests {
         let mut requests = 0;
         for _ in 0..20_000 {
             let mut head = b"GET /health HTTP/1.1".to_vec();
-            if chance.next_u64() % 2 == 0 {
+            if chance.next_u64().is_multiple_of(2) {
                 head.clear();
             }
             for _ in 0..chance.next_u64() % 12 {

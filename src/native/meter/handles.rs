@@ -13,6 +13,9 @@ pub trait Handle: Sized + Clone + sealed::Sealed {
     type Cell: crate::meter::Cell;
     #[doc(hidden)]
     fn bind(family: &Family<Self::Cell>, labels: &Labels, shared: &Arc<Shared>) -> Self;
+    /// True where its series takes what goes beyond the limit.
+    #[doc(hidden)]
+    fn is_overflow(&self) -> bool;
 }
 
 pub(super) mod sealed {
@@ -225,12 +228,18 @@ impl<N: Amount> Handle for Counter<N> {
     fn bind(family: &Family<SumCell<N>>, labels: &Labels, shared: &Arc<Shared>) -> Self {
         Self(Bound::to(family, labels, shared))
     }
+    fn is_overflow(&self) -> bool {
+        self.0.series.is_overflow()
+    }
 }
 
 impl<N: Amount> Handle for UpDownCounter<N> {
     type Cell = SumCell<N>;
     fn bind(family: &Family<SumCell<N>>, labels: &Labels, shared: &Arc<Shared>) -> Self {
         Self(Bound::to(family, labels, shared))
+    }
+    fn is_overflow(&self) -> bool {
+        self.0.series.is_overflow()
     }
 }
 
@@ -239,12 +248,18 @@ impl<N: Amount> Handle for Gauge<N> {
     fn bind(family: &Family<GaugeCell<N>>, labels: &Labels, shared: &Arc<Shared>) -> Self {
         Self(Bound::to(family, labels, shared))
     }
+    fn is_overflow(&self) -> bool {
+        self.0.series.is_overflow()
+    }
 }
 
 impl Handle for Histogram {
     type Cell = DistributionCell;
     fn bind(family: &Family<DistributionCell>, labels: &Labels, shared: &Arc<Shared>) -> Self {
         Self(Bound::to(family, labels, shared))
+    }
+    fn is_overflow(&self) -> bool {
+        self.0.series.is_overflow()
     }
 }
 

@@ -173,12 +173,18 @@ impl<H: Handle, W: PartialEq> Handles<H, W> {
     }
 
     fn by_labels(&self, labels: &Labels) -> &H {
-        let bind = || H::bind(&self.family, labels, &self.shared);
         let kept = self.family.kept(labels);
         let hash = kept.as_bytes().chunks(SHORT).fold(0, |hash, part| hash_of(&[words(part), [hash; 3]]));
-        let known = self.by_series.find(hash, |key| **key == *kept.as_bytes());
-        let known = known.or_else(|| self.by_series.add(hash, kept.as_bytes().into(), bind));
-        known.unwrap_or_else(|| self.rest.get_or_init(bind))
+        if let Some(known) = self.by_series.find(hash, |key| **key == *kept.as_bytes()) {
+            return known;
+        }
+        let handle = H::bind(&self.family, labels, &self.shared);
+        // Only series of their own are kept here, so there is room for all of them.
+        if handle.is_overflow() {
+            return self.rest.get_or_init(|| handle);
+        }
+        let added = self.by_series.add(hash, kept.as_bytes().into(), || handle.clone());
+        added.unwrap_or_else(|| self.rest.get_or_init(|| handle))
     }
 }
 

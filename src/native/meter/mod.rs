@@ -14,6 +14,7 @@
 mod builder;
 mod handles;
 mod labelled;
+mod periodic;
 mod registry;
 mod slot;
 mod table;
@@ -23,11 +24,14 @@ use std::sync::Arc;
 use super::clock::TimeSource;
 use super::current::in_sampled_node;
 use crate::config::ExemplarFilter;
-use crate::meter::{Book, BookOptions, MeterProblems};
+use crate::meter::prometheus::{PrometheusOptions, PrometheusText, negotiate};
+use crate::meter::{Book, BookOptions, MeterProblems, Reader};
 
 pub use builder::{InstrumentBuilder, Made, Observing};
 pub use handles::{Counter, Gauge, Handle, Histogram, UpDownCounter};
 pub use labelled::{AnyLabels, Labelled};
+pub use periodic::MetricOptions;
+pub(super) use periodic::Periodic;
 pub use registry::{
     FrontendMetrics, FrontendRequest, LabelledBy, Registered, Registry, RegistryMetric, WorkerMetrics,
     WorkerRequest,
@@ -101,6 +105,26 @@ impl Meter {
     #[must_use]
     pub fn book(&self) -> &Book {
         &self.shared.book
+    }
+
+    /// Everything as text that Prometheus reads, piece by piece, in the form that a request asks for in its header `accept`.
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().build();
+    /// loom.meter().counter("answers").build().add(2);
+    /// let mut page = Vec::new();
+    /// let content_type = loom.meter().prometheus(None, &mut |piece| page.extend_from_slice(piece));
+    /// assert!(content_type.starts_with("text/plain; version=0.0.4"));
+    /// assert_eq!(String::from_utf8_lossy(&page), "# TYPE answers_total counter\nanswers_total 2\n");
+    /// ```
+    pub fn prometheus(&self, accept: Option<&str>, tell: &mut dyn FnMut(&[u8])) -> &'static str {
+        let format = negotiate(accept);
+        let options = PrometheusOptions::new(format);
+        let mut text = PrometheusText::new(&options, tell);
+        let now = self.shared.time.unix_nanos();
+        self.shared.book.collect(&mut Reader::cumulative(), now, &mut text);
+        text.finish();
+        format.content_type()
     }
 
     /// What was not as it should be.

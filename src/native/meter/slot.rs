@@ -73,7 +73,7 @@ mod tests {
     fn living_threads_have_different_slots() {
         let (here_now, again) = (here(), here());
         assert_eq!(here_now, again);
-        let there = std::thread::spawn(|| (here(), here())).join().unwrap();
+        let there = std::thread::scope(|scope| scope.spawn(|| (here(), here())).join()).unwrap();
         assert_eq!(there.0, there.1);
         assert!(here_now == Slot::SHARED || there.0 != here_now);
     }

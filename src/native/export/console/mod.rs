@@ -10,12 +10,14 @@ mod stdouttrace;
 use std::fmt;
 use std::io::{self, Write};
 
-use super::{Exporter, Outgoing};
+use super::{Exporter, MetricExporter, Outgoing, OutgoingMetrics};
 use crate::deliver::{Answer, Reason};
 use crate::loom::{TextOptions, Weaver, WeaverOptions, Woven, tree_text};
+use crate::meter::prometheus::{PrometheusOptions, PrometheusText};
 use crate::native::suppress::suppress;
 use crate::native::system_unix_nanos;
-use crate::otlp::DecodeError;
+use crate::otlp::json::metrics_to_json;
+use crate::otlp::{DecodeError, decode_metrics};
 
 /// Prints workflows as trees, or spans as JSON, to the standard output or elsewhere.
 ///
@@ -150,6 +152,42 @@ impl Console {
         }
         if trees.is_empty() { Ok(()) } else { self.out.flush() }
     }
+}
+
+impl MetricExporter for Console {
+    fn metrics_name(&self) -> &str {
+        "console"
+    }
+
+    /// As OTLP JSON where spans are printed so, else in the text form of Prometheus, which people can read.
+    fn export_metrics(&mut self, outgoing: &OutgoingMetrics<'_>) -> Answer {
+        let printed = match self.form {
+            Form::OtlpJson => metrics_to_json(outgoing.request).map(|line| line + "\n"),
+            Form::Pretty { .. } | Form::Json => metrics_text(outgoing.request),
+        };
+        let text = match printed {
+            Ok(text) => text,
+            Err(error) => return Answer::Refused { reason: Reason::EncodeError, why: error.to_string() },
+        };
+        match suppress(|| self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())) {
+            Ok(()) => Answer::taken(),
+            Err(error) => Answer::Refused { reason: Reason::NonRetryable, why: format!("console: {error}") },
+        }
+    }
+}
+
+/// Metrics as Prometheus reads them.
+fn metrics_text(request: &[u8]) -> Result<String, DecodeError> {
+    let view = decode_metrics(request)?;
+    let mut text = Vec::new();
+    let options = PrometheusOptions::default();
+    let mut tell = |piece: &[u8]| text.extend_from_slice(piece);
+    let mut sink = PrometheusText::new(&options, &mut tell);
+    for found in view.metrics() {
+        found.metric.tell(&mut sink);
+    }
+    sink.finish();
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 impl Exporter for Console {

@@ -32,13 +32,15 @@ use super::error::ExporterError;
 use super::otlp_options::{LONGEST, MOST_REQUEST, OtlpOptions, USER_AGENT};
 use super::proxy::Proxying;
 use super::tls::Pem;
-use super::{Exporter, Outgoing};
+use super::{Exporter, MetricExporter, Outgoing, OutgoingMetrics};
 use crate::config::OtlpExporting;
 use crate::deliver::Answer;
 use crate::native::suppress::suppress;
 
-const METHOD: PathAndQuery =
+const TRACES: PathAndQuery =
     PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+const METRICS: PathAndQuery =
+    PathAndQuery::from_static("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export");
 /// A larger answer is not read.
 const MOST_ANSWER: usize = 64 << 10;
 
@@ -88,6 +90,10 @@ impl OtlpGrpc {
     fn send(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         let mut body = Vec::new();
         outgoing.write_otlp(&mut body);
+        self.call(TRACES, body, outgoing.within)
+    }
+
+    fn call(&mut self, method: PathAndQuery, body: Vec<u8>, within: Duration) -> Answer {
         if body.is_empty() {
             return Answer::taken();
         }
@@ -95,11 +101,11 @@ impl OtlpGrpc {
             return Answer::TooLarge { why: "a request may have 64 MiB".to_owned() };
         }
         let Some(runtime) = &self.runtime else { return Answer::later("the exporter is gone") };
-        let within = outgoing.within.min(self.timeout).min(LONGEST);
+        let within = within.min(self.timeout).min(LONGEST);
         let mut request = Request::new(Bytes::from(body));
         *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
         request.set_timeout(within);
-        let call = call(self.channel.clone(), request, self.gzip);
+        let call = call(self.channel.clone(), method, request, self.gzip);
         let in_time = async { tokio::time::timeout(within, call).await };
         let answered = if Handle::try_current().is_ok() {
             // Somebody flushes from inside another runtime, and runtimes do not nest on one thread.
@@ -127,13 +133,28 @@ fn connect(peer: &Peer, tunnel: Option<&Tunnel>) -> Channel {
     }
 }
 
-async fn call(channel: Channel, request: Request<Bytes>, gzip: bool) -> Result<Bytes, Status> {
+async fn call(
+    channel: Channel,
+    method: PathAndQuery,
+    request: Request<Bytes>,
+    gzip: bool,
+) -> Result<Bytes, Status> {
     let mut client = Grpc::new(channel).max_decoding_message_size(MOST_ANSWER);
     if gzip {
         client = client.send_compressed(CompressionEncoding::Gzip);
     }
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
-    Ok(client.unary(request, METHOD, RawCodec).await?.into_inner())
+    Ok(client.unary(request, method, RawCodec).await?.into_inner())
+}
+
+impl MetricExporter for OtlpGrpc {
+    fn metrics_name(&self) -> &str {
+        "otlp-grpc"
+    }
+
+    fn export_metrics(&mut self, outgoing: &OutgoingMetrics<'_>) -> Answer {
+        suppress(|| self.call(METRICS, outgoing.request.to_vec(), outgoing.within))
+    }
 }
 
 impl Exporter for OtlpGrpc {

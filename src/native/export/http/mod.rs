@@ -37,11 +37,13 @@ use super::gzip::Gzip;
 use super::otlp_options::{self, LONGEST, MOST_REQUEST, OtlpOptions};
 use super::proxy::{ProxyUrl, Proxying};
 use super::tls::{Pem, Tls};
-use super::{Exporter, Outgoing};
+use super::{Exporter, MetricExporter, Outgoing, OutgoingMetrics};
 use crate::config::{OtlpExporting, Protocol};
 use crate::deliver::{Answer, HttpResponse, answer_of_http};
 use crate::native::suppress::suppress;
 use crate::native::system_unix_nanos;
+use crate::otlp::DecodeError;
+use crate::otlp::json::{metrics_to_json, traces_to_json};
 
 /// More of an answer is not read.
 const MOST_ANSWER: u64 = 64 << 10;
@@ -124,15 +126,23 @@ impl OtlpHttp {
     }
 
     fn send(&mut self, outgoing: &Outgoing<'_>) -> Answer {
-        self.request.clear();
-        outgoing.write_otlp(&mut self.request);
-        if self.request.is_empty() {
+        let mut request = std::mem::take(&mut self.request);
+        request.clear();
+        outgoing.write_otlp(&mut request);
+        let answer = self.post(&request, traces_to_json, outgoing.within);
+        self.request = request;
+        answer
+    }
+
+    /// Sends a request in protobuf, which `to_json` turns into the other form.
+    fn post(&mut self, request: &[u8], to_json: ToJson, within: Duration) -> Answer {
+        if request.is_empty() {
             return Answer::taken();
         }
         let json;
         let body = match self.encoding {
-            Encoding::Protobuf => &self.request,
-            Encoding::Json => match crate::otlp::json::traces_to_json(&self.request) {
+            Encoding::Protobuf => request,
+            Encoding::Json => match to_json(request) {
                 Ok(text) => {
                     json = text.into_bytes();
                     &json
@@ -144,13 +154,13 @@ impl OtlpHttp {
             return Answer::TooLarge { why: "a request may have 64 MiB".to_owned() };
         }
         let body = match &mut self.gzip {
-            None => body.as_slice(),
+            None => body,
             Some(gzip) => match gzip.pack(body) {
                 Ok(packed) => packed,
                 Err(error) => return answer::not_encoded(&error),
             },
         };
-        let within = outgoing.within.min(self.timeout).min(LONGEST);
+        let within = within.min(self.timeout).min(LONGEST);
         let mut request = self
             .agent
             .post(&self.endpoint.uri)
@@ -211,6 +221,23 @@ impl OtlpHttp {
     }
 }
 
+/// Turns a request into JSON.
+type ToJson = fn(&[u8]) -> Result<String, DecodeError>;
+
+impl MetricExporter for OtlpHttp {
+    fn metrics_name(&self) -> &str {
+        "otlp-http"
+    }
+
+    fn export_metrics(&mut self, outgoing: &OutgoingMetrics<'_>) -> Answer {
+        let send = || suppress(|| self.post(outgoing.request, metrics_to_json, outgoing.within));
+        let answer = catch_unwind(AssertUnwindSafe(send))
+            .unwrap_or_else(|_| Answer::later(format!("{}: the client panicked", self.endpoint.shown)));
+        self.shrink();
+        answer
+    }
+}
+
 impl Exporter for OtlpHttp {
     fn name(&self) -> &str {
         "otlp-http"
@@ -265,12 +292,14 @@ impl fmt::Debug for OtlpHttp {
 pub struct OtlpHttpBuilder {
     options: OtlpOptions,
     as_is: bool,
+    /// What an address gets that has none.
+    path: &'static str,
     encoding: Encoding,
 }
 
 impl OtlpHttpBuilder {
     fn of(options: OtlpOptions) -> Self {
-        Self { options, as_is: false, encoding: Encoding::default() }
+        Self { options, as_is: false, path: "/v1/traces", encoding: Encoding::default() }
     }
 
     /// As a configuration says.
@@ -343,12 +372,26 @@ impl OtlpHttpBuilder {
         self
     }
 
+    /// It is for metrics: where the address has no path, it gets theirs, `/v1/metrics`.
+    ///
+    /// ```
+    /// use spanloom::native::OtlpHttp;
+    /// let exporter = OtlpHttp::builder("http://localhost:4318").metrics().build()?;
+    /// assert_eq!(exporter.endpoint(), "http://localhost:4318/v1/metrics");
+    /// let loom = spanloom::Loom::builder().metric_exporter(exporter);
+    /// # Ok::<(), spanloom::native::ExporterError>(())
+    /// ```
+    pub const fn metrics(mut self) -> Self {
+        self.path = "/v1/metrics";
+        self
+    }
+
     /// Makes the exporter. Nothing is sent yet; that the receiver is not there is found out later, and may change.
     ///
     /// # Errors
     /// When the address, a header, the proxy, a certificate or a key cannot be used.
     pub fn build(self) -> Result<OtlpHttp, ExporterError> {
-        let endpoint = Endpoint::read(&self.options.endpoint, (!self.as_is).then_some("/v1/traces"))?;
+        let endpoint = Endpoint::read(&self.options.endpoint, (!self.as_is).then_some(self.path))?;
         let proxy = self.options.proxying.decide(&endpoint, "OtlpHttpBuilder::proxy")?;
         let proxy = proxy.map(|url| http_proxy(&url)).transpose()?;
         let headers = self.all_headers(&endpoint)?;

@@ -1,5 +1,7 @@
 use super::*;
-use crate::meter::{Number, Stream, StreamKind, Temporality};
+use crate::meter::{
+    Book, Fold, Instrument, InstrumentKind, Number, Reader, Slot, Stream, StreamKind, Temporality,
+};
 use crate::otlp::json::metrics_from_json;
 use crate::otlp::{Resource, Scope, decode_metrics, encode_metrics};
 use crate::{SpanId, TraceId};
@@ -135,4 +137,28 @@ fn labels_are_a_set_and_a_histogram_has_buckets() {
     assert_eq!(what.points, 1);
     assert!(heard[1].contains(r#"labels: {"a": 2, "b": [1]}"#), "{}", heard[1]);
     assert!(heard[1].contains("bounds: [], counts: [7]"), "{}", heard[1]);
+}
+
+/// As a host that sums up by itself hands over what has come since the last time.
+#[test]
+fn what_another_book_collected_is_folded_from_the_wire() {
+    let (host, book) = (Book::default(), Book::default());
+    let tokens = || Instrument::new("tokens", InstrumentKind::Counter).unit("{token}");
+    let seconds = || Instrument::new("seconds", InstrumentKind::Histogram).bounds([0.5, 1.0]);
+    let labels = Labels::new([("model", "m".into())]);
+    host.sums::<i64>(tokens()).series(&labels, || 1).cell.add(Slot::ONLY, 8);
+    host.distributions(seconds()).series(&labels, || 1).cell.record(Slot::ONLY, 0.75);
+    let mut request = Vec::new();
+    encode_metrics(&Resource::default(), &Scope::default(), &mut request, |sink| {
+        host.collect(&mut Reader::delta(), 2, sink);
+    });
+    for _ in 0..2 {
+        for found in decode_metrics(&request).unwrap().metrics() {
+            assert_eq!(found.metric.tell(&mut Fold::into(&book, 3)), Told { points: 1, left_out: 0 });
+        }
+    }
+    assert_eq!(book.sums::<i64>(tokens()).series(&labels, || 3).cell.total(), 16);
+    let mut heard = Heard::default();
+    book.collect(&mut Reader::cumulative(), 4, &mut heard);
+    assert!(heard.0.iter().any(|line| line.contains("counts: [0, 2, 0], sum: Some(1.5)")), "{heard:?}");
 }
