@@ -260,7 +260,8 @@ impl Level {
         texts.into_iter().filter_map(text).collect()
     }
 
-    fn report(&self, problem: &RegistryProblem) {
+    /// Tells whoever wants to know what goes wrong.
+    pub(crate) fn report(&self, problem: &RegistryProblem) {
         let hook = locked(&self.tree.on_problem).clone();
         if let Some(hook) = hook {
             hook(problem);

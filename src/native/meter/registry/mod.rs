@@ -270,9 +270,15 @@ impl Registry {
         self.level.write(options, self.now(), tell)
     }
 
-    /// The content type and text that `/metrics` answers with.
-    pub(in crate::native) fn page(&self) -> Result<(String, String), FamilyError> {
-        Ok((Format::Dynamo.content_type().to_owned(), self.scrape()?))
+    /// The content type and text that `/metrics` answers with; `None` where metrics do not fit together, which is a problem.
+    pub(in crate::native) fn page(&self) -> Option<(String, String)> {
+        match self.scrape() {
+            Ok(text) => Some((Format::Dynamo.content_type().to_owned(), text)),
+            Err(error) => {
+                self.level.report(&RegistryProblem::Unfit { error });
+                None
+            }
+        }
     }
 
     /// What could not be measured, in the whole tree.
