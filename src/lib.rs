@@ -71,7 +71,6 @@
 //!
 //! # Not supported yet
 //!
-//! - metrics;
 //! - packages for JavaScript and Python: their modules are there, the packages are not.
 //!
 //! # Where to read on

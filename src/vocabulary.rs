@@ -4,6 +4,8 @@
 //! copies. What it has no name for stands under `spanloom.`. The names of astron-agent (`sid`, `app_id`, `uid`, `chat_id`)
 //! are kept as they are: its back ends look for them.
 
+pub mod metric;
+
 /// Session id of the request that a workflow serves.
 pub const SID: &str = "sid";
 /// The application on whose behalf a workflow runs.
@@ -51,6 +53,14 @@ pub const TOOL_NAME: &str = "gen_ai.tool.name";
 pub const AGENT_NAME: &str = "gen_ai.agent.name";
 /// The model that was asked for.
 pub const REQUEST_MODEL: &str = "gen_ai.request.model";
+/// The model that answered.
+pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
+/// Whose model it is.
+pub const PROVIDER: &str = "gen_ai.provider.name";
+/// Host name or address of the server.
+pub const SERVER_ADDRESS: &str = "server.address";
+/// Port of the server.
+pub const SERVER_PORT: &str = "server.port";
 
 /// Tokens that went into a model.
 pub const USAGE_INPUT: &str = "gen_ai.usage.input_tokens";
@@ -68,6 +78,9 @@ pub const USAGE_QUESTION: &str = "spanloom.usage.question_tokens";
 pub const USAGE_TOTAL: &str = "spanloom.usage.total_tokens";
 /// True where the numbers came from a stream of running totals.
 pub const USAGE_CUMULATIVE: &str = "spanloom.usage.cumulative";
+
+/// The number with which a request was answered, in the workflow engine; 0 is success.
+pub const CODE: &str = "code";
 
 /// Name of the event that an information line becomes.
 pub const INFO_EVENT: &str = "INFO";

@@ -43,6 +43,7 @@ mod woven;
 
 pub use flags::NodeFlags;
 pub use options::WeaverOptions;
+pub(crate) use rollup::combine;
 pub use tally::{Loss, Losses, Misuse, StreamReport, WeaverCounts};
 pub use text::{TextOptions, tree_text};
 pub(crate) use weave::write_abandoned;

@@ -3,7 +3,7 @@
 use crate::usage::{Usage, UsageMode};
 
 /// The usage of a node with everything below it; true where its own report is taken to contain what is below.
-pub(super) fn combine(own: Usage, below: Usage) -> (Usage, bool) {
+pub(crate) fn combine(own: Usage, below: Usage) -> (Usage, bool) {
     if below.is_empty() {
         return (own, false);
     }

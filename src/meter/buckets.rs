@@ -39,6 +39,32 @@ pub const GEN_AI_WORKFLOW_SECONDS: [f64; 11] =
 pub const GEN_AI_AGENT_SECONDS: [f64; 13] =
     [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6];
 
+/// Seconds of a workflow or a node: from a look into a cache to a run of an hour.
+pub const WORKFLOW_SECONDS: [f64; 17] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 3600.0];
+
+/// Microseconds of a request, for [`SERVER_REQUEST_MICROSECONDS`](crate::vocabulary::metric::SERVER_REQUEST_MICROSECONDS).
+pub const REQUEST_MICROSECONDS: [f64; 18] = [
+    100.0,
+    250.0,
+    500.0,
+    1_000.0,
+    2_500.0,
+    5_000.0,
+    10_000.0,
+    25_000.0,
+    50_000.0,
+    100_000.0,
+    250_000.0,
+    500_000.0,
+    1_000_000.0,
+    2_500_000.0,
+    5_000_000.0,
+    10_000_000.0,
+    30_000_000.0,
+    60_000_000.0,
+];
+
 /// A list that cannot be the bounds of buckets.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -217,6 +243,8 @@ mod tests {
             &GEN_AI_SECONDS_TO_FIRST_TOKEN,
             &GEN_AI_WORKFLOW_SECONDS,
             &GEN_AI_AGENT_SECONDS,
+            &WORKFLOW_SECONDS,
+            &REQUEST_MICROSECONDS,
             &[],
         ] {
             assert_eq!(check_bounds(bounds), Ok(()));

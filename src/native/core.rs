@@ -16,7 +16,7 @@ use super::ledger::{Ledger, Receipt, Totals};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Passed, Pipeline, Tail};
 use super::store::{SpoolConfig, Store};
-use crate::deliver::{Amount, Parcel, Reason};
+use crate::deliver::{Amount, Dropped, Parcel, Reason};
 use crate::health::Exporters;
 use crate::record::Limits;
 use crate::redact::Redactor;
@@ -154,10 +154,10 @@ impl Core {
         self.start_collector();
     }
 
-    /// Starts the thread that takes on what all threads record, where there is somebody to send it to.
+    /// Starts the thread that takes on what all threads record, where there is somebody to send it to, or to count it.
     pub(super) fn start_collector(self: &Arc<Self>) {
         let inside = self.inside();
-        if inside.outlets.is_empty() {
+        if inside.outlets.is_empty() && locked(&inside.pipeline).feed.is_none() {
             return;
         }
         let core = Arc::clone(self);
@@ -256,7 +256,15 @@ impl Core {
     pub(super) fn collect(&self) {
         if let Some(mut collecting) = self.enter() {
             collecting.take_from_all();
+            collecting.end_round(false);
             collecting.serve_store();
+        }
+    }
+
+    /// As [`Self::collect`], and all that had ended before is counted.
+    pub(super) fn count(&self) {
+        if let Some(mut collecting) = self.enter() {
+            collecting.take_and_count();
         }
     }
 
@@ -299,7 +307,7 @@ impl Core {
         let before = self.ledger();
         if let Some(mut collecting) = self.enter() {
             collecting.flushes = true;
-            collecting.take_from_all();
+            collecting.take_and_count();
             collecting.decide(false);
             if let Some(store) = &mut collecting.pipeline.store {
                 store.sync();
@@ -337,6 +345,7 @@ impl Core {
         }
         if let Some(mut collecting) = self.enter() {
             collecting.take_from_all();
+            collecting.end_round(true);
             collecting.decide(true);
         }
         for outlet in &self.inside().outlets {
@@ -382,7 +391,7 @@ impl Core {
     }
 
     /// As [`Self::spool_status`]; `None` also where the disk has hung for 20 ms.
-    fn spool_status_soon(&self) -> Option<SpoolStatus> {
+    pub(super) fn spool_status_soon(&self) -> Option<SpoolStatus> {
         for _ in 0..20 {
             if let Some(pipeline) = try_locked(&self.inside().pipeline) {
                 return pipeline.store.as_ref()?.status();
@@ -390,6 +399,11 @@ impl Core {
             thread::sleep(Duration::from_millis(1));
         }
         None
+    }
+
+    /// What was lost before it was offered to any destination.
+    pub(super) fn lost_before(&self) -> Dropped {
+        locked(&self.inside().changing.totals).lost
     }
 
     fn offer(&self, totals: &mut Totals, parcel: &Parcel, flushes: bool) {
@@ -427,7 +441,8 @@ impl Inside {
     /// What a forked process begins with. Of its parent's it waits for nothing, and counts what it can see.
     fn in_child(parents: &Self) -> Self {
         let recipe = Arc::clone(&parents.recipe);
-        let pipeline = Pipeline {
+        let mut pipeline = Pipeline {
+            feed: None,
             tail: recipe.tail.clone().map(Tail::new),
             redactor: recipe.redactor.clone(),
             store: None,
@@ -435,6 +450,8 @@ impl Inside {
         if let Some(mut theirs) = try_locked(&parents.pipeline) {
             // Its files are open here, too, and with them locked for longer than the parent lives.
             drop(theirs.store.take());
+            // Only where its parent was not in the middle of counting.
+            pipeline.feed = theirs.feed.take();
         }
         let changing = Changing::default();
         locked(&changing.totals).refuse(Reason::ForkReset, parents.pending());
@@ -481,6 +498,17 @@ impl Collecting<'_> {
         }
     }
 
+    /// Takes from all, and has all of that counted.
+    fn take_and_count(&mut self) {
+        self.take_from_all();
+        self.end_round(false);
+        if self.pipeline.feed.is_some() {
+            // What was taken is counted when another round has brought nothing that belongs before it.
+            self.take_from_all();
+            self.end_round(false);
+        }
+    }
+
     fn take_from(&mut self, buffer: &ThreadBuffer) {
         let (pieces, full) = {
             let mut totals = locked(&self.inside.changing.totals);
@@ -510,8 +538,13 @@ impl Collecting<'_> {
         let passed = self.pipeline.pass_on(records, spans, self.core.time.unix_nanos());
         self.offer(passed);
         if self.core.closed.load(Ordering::Acquire) {
+            self.end_round(true);
             self.decide(true);
         }
+    }
+
+    fn end_round(&mut self, finish: bool) {
+        self.pipeline.end_round(finish, self.core.time.unix_nanos());
     }
 
     fn decide(&mut self, finish: bool) {

@@ -10,7 +10,7 @@ use super::core::{Core, Recipe};
 use super::entropy::IdSource;
 use super::export::{Exporter, MetricExporter};
 use super::ledger::{Ledger, Points, Receipt};
-use super::meter::{Meter, MetricOptions, Periodic};
+use super::meter::{Meter, MetricOptions, Periodic, Watched, call_site};
 use super::node::{Ids, NodeBuilder, Parent, ParentIds, usable};
 use super::outlet::{Listener, Outlet, Sender};
 use super::pipeline::{Pipeline, Tail};
@@ -24,7 +24,7 @@ use crate::deliver::{Notice, Options};
 use crate::health::Exporters;
 use crate::host::{Clock, Entropy};
 use crate::id::{SpanId, TraceId};
-use crate::meter::{Aggregation, BookOptions, View};
+use crate::meter::{Aggregation, BookOptions, Feed, View};
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
 use crate::record::{Limits, SpanRole};
@@ -73,7 +73,7 @@ impl Handle {
         }
         let before = self.metric_ledgers();
         // What has ended is counted before metrics are collected.
-        self.core.collect();
+        self.core.count();
         let asked: Vec<_> = self.periodics.iter().map(|periodic| periodic.ask(deadline, closes)).collect();
         let receipt = send_spans();
         for (periodic, asked) in self.periodics.iter().zip(asked) {
@@ -109,6 +109,11 @@ impl Loom {
     #[inline]
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.handle.core
+    }
+
+    /// Its destinations of metrics.
+    pub(super) fn watched_metrics(&self) -> Vec<Watched> {
+        self.handle.periodics.iter().map(Periodic::watched).collect()
     }
 
     /// A run of a workflow.
@@ -301,6 +306,7 @@ pub struct LoomBuilder {
     metric_exporters: Vec<(Box<dyn MetricExporter>, Option<MetricOptions>)>,
     metric_options: MetricOptions,
     exemplars: ExemplarFilter,
+    workflow_metrics: Option<bool>,
 }
 
 impl LoomBuilder {
@@ -573,6 +579,25 @@ impl LoomBuilder {
         self
     }
 
+    /// Measures every workflow and node that ends: runs, errors, durations, first frames and tokens; and what becomes of spans at
+    /// the destinations. It costs the threads that record nothing. `docs/metrics.md` in the repository lists the metrics. Unless
+    /// told otherwise it is on where a metric exporter is there to send them.
+    ///
+    /// What head sampling leaves out is not seen, what a tail sampler leaves out is. Workflows that an earlier process left in
+    /// the spool are not counted again.
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().workflow_metrics(true).build();
+    /// loom.workflow("answer").start().end();
+    /// loom.flush(std::time::Duration::from_secs(5));
+    /// assert!(format!("{:?}", loom.meter().book()).contains("spanloom.workflow.runs"));
+    /// ```
+    #[must_use]
+    pub const fn workflow_metrics(mut self, on: bool) -> Self {
+        self.workflow_metrics = Some(on);
+        self
+    }
+
     /// Makes the loom.
     #[must_use]
     pub fn build(self) -> Loom {
@@ -590,6 +615,7 @@ impl LoomBuilder {
                 None => attributes.push((key, value)),
             }
         }
+        let site = call_site(&attributes);
         let sender = Arc::new(Sender {
             resource: Resource::new(attributes),
             scope: Scope::new(self.scope_name.as_deref().unwrap_or("spanloom"), env!("CARGO_PKG_VERSION")),
@@ -615,7 +641,13 @@ impl LoomBuilder {
         let spool = self.spool.filter(|_| has_outlets);
         let store = spool.as_ref().map(Store::open);
         let redactor = self.redactor.map(Arc::new);
-        let meter = Meter::new(self.metrics, self.time.clone(), self.exemplars);
+        let meter = Meter::new(self.metrics, self.time.clone(), self.exemplars).labelling_calls(site);
+        let measures = self.workflow_metrics.unwrap_or(!self.metric_exporters.is_empty()) && !self.disabled;
+        let feed = measures.then(|| {
+            let feed = Feed::new(meter.book(), self.wording)
+                .exemplars(!matches!(self.exemplars, ExemplarFilter::AlwaysOff));
+            redactor.clone().into_iter().fold(feed, Feed::redact)
+        });
         let metric_exporters = if self.disabled { Vec::new() } else { self.metric_exporters };
         let periodics: Vec<_> = metric_exporters
             .into_iter()
@@ -633,12 +665,15 @@ impl LoomBuilder {
             live_view: self.live_view,
             random_flag: self.random_flag,
             disabled: self.disabled,
-            pipeline: Pipeline { tail: self.tail.map(Tail::new), redactor, store },
+            pipeline: Pipeline { feed, tail: self.tail.map(Tail::new), redactor, store },
             outlets,
             recipe,
         });
         let core = Arc::new(core);
         core.start_collector();
+        if measures {
+            meter.observe_core(&core, periodics.iter().map(Periodic::watched).collect());
+        }
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
         let propagators = self.propagators;
         Loom { handle: Arc::new(Handle { core, meter, periodics, shutdown_timeout, propagators }) }

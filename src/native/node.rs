@@ -459,6 +459,12 @@ impl Node {
         self
     }
 
+    /// Sets the number with which it answered, as the workflow engine has it: the attribute `code`; 0 is success. The status
+    /// stays as it is.
+    pub fn code(&mut self, code: i64) -> &mut Self {
+        self.attribute(key::CODE, code)
+    }
+
     /// Links this node to another span.
     pub fn link(&mut self, to: &SpanContext, attributes: &[(&str, ValueRef<'_>)]) -> &mut Self {
         if let Some(live) = self.live() {

@@ -155,13 +155,14 @@ impl Outlet {
     pub(super) fn offer(&self, parcel: Parcel, flushes: bool) {
         let mut state = locked(&self.state);
         let now = steady_nanos();
-        state.destination.offer(parcel, now);
+        let offered = state.destination.offer(parcel, now);
         let latest = if flushes { now } else { u64::MAX };
-        let has_work = state
+        let is_due = state
             .destination
             .due()
             .is_some_and(|due| due <= latest && state.rests_until.is_some_and(|until| due < until));
-        if has_work {
+        // What is dropped may have been the last that a flush or a shutdown waits for.
+        if is_due || offered.dropped > 0 {
             self.wake(state);
         }
     }

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use super::store::Store;
 use crate::deliver::{Dropped, Reason};
 use crate::loom::{Losses, NodeFlags, Weaver, WeaverOptions, Woven};
+use crate::meter::{Feed, Hand};
 use crate::record::{Record, RecordKind, Records};
 use crate::redact::Redactor;
 use crate::sample::{TailSampler, WorkflowFacts};
 
 /// What the records of one loom go through.
 pub(super) struct Pipeline {
+    /// Makes metrics of all that ends, also of what is left out behind.
+    pub(super) feed: Option<Feed>,
     pub(super) tail: Option<Tail>,
     pub(super) redactor: Option<Arc<Redactor>>,
     /// Where records are written down before they are offered.
@@ -93,12 +96,24 @@ pub(super) struct Passed {
 impl Pipeline {
     /// Takes records on their way; so many of them are of spans that have ended.
     pub(super) fn pass_on(&mut self, records: Vec<u8>, spans: u64, now: u64) -> Passed {
+        if let Some(feed) = &mut self.feed {
+            feed.take_stream(&records, hand_at(now));
+        }
         let Some(tail) = &mut self.tail else {
             return Passed { streams: vec![self.leaving(records)], ..Passed::default() };
         };
         tail.weaver.take_stream(&records, now);
         tail.inside += spans;
         self.decide(false, now)
+    }
+
+    /// All threads were asked for their records; with `finish` nothing comes behind them.
+    pub(super) fn end_round(&mut self, finish: bool, now: u64) {
+        match &mut self.feed {
+            Some(feed) if finish => feed.settle(hand_at(now)),
+            Some(feed) => feed.end_round(hand_at(now)),
+            None => {}
+        }
     }
 
     /// Decides over the workflows that are whole; with `finish` over all of them, as they are.
@@ -132,6 +147,10 @@ impl Pipeline {
             None => records,
         }
     }
+}
+
+fn hand_at(now_unix_nano: u64) -> Hand {
+    Hand { slot: super::meter::slot_here(), now_unix_nano }
 }
 
 /// How many of these records are of spans that have ended.
@@ -194,7 +213,7 @@ mod tests {
             ([span(1, 1), span(1, 2), undecodable].concat(), Reason::EncodeError),
         ] {
             let tail = Some(Tail::new(TailRules::new().build()));
-            let mut pipeline = Pipeline { tail, redactor: None, store: None };
+            let mut pipeline = Pipeline { feed: None, tail, redactor: None, store: None };
             let mut lost = pipeline.pass_on(stream, 3, 10).lost;
             for (reason, spans) in pipeline.decide(true, 20).lost.iter() {
                 lost.add(reason, spans);

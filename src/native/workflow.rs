@@ -333,6 +333,12 @@ impl Workflow {
         });
     }
 
+    /// Sets the number with which it answered, as the workflow engine has it: the attribute `code`; 0 is success. The status
+    /// stays as it is.
+    pub fn code(&self, code: i64) -> &Self {
+        self.attribute(key::CODE, code)
+    }
+
     /// Notes that the first frame of the answer came now; only the first call counts.
     pub fn first_frame(&self) -> &Self {
         self.change(|live| live.builder.first_frame(live.core.time.unix_nanos()))

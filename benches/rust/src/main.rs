@@ -7,6 +7,7 @@ mod harness;
 mod hosts;
 mod ingest;
 mod instructions;
+mod meters;
 mod ours;
 mod overhead;
 mod peers;

@@ -4,9 +4,9 @@
 use crate::harness::Measure::{Allocations, CallingThread, PeakBytes, ProcessCpu};
 use crate::harness::{self, Measure, Pace, Scenario, Series, compare};
 use crate::hosts::{self, Host};
-use crate::peers::{fastrace, opentelemetry as otel, otlp};
+use crate::peers::{fastrace, meters as peer_meters, opentelemetry as otel, otlp};
 use crate::table::{Goal, Row, Unit};
-use crate::{Outcome, decode, ours, pipeline, threads, tree};
+use crate::{Outcome, decode, meters, ours, pipeline, threads, tree};
 
 /// Makes what a row measures.
 pub type Make = fn() -> Scenario<'static>;
@@ -26,6 +26,9 @@ enum How {
     Figures { ours: fn(Pace) -> Series, peer: Option<fn(Pace) -> Series> },
     Scripts(&'static Host),
 }
+
+/// At most 1.2 times what the peer costs.
+const AT_MOST_A_FIFTH_DEARER: Goal = Goal::Ratio(1.0 / 1.2);
 
 /// Every row.
 pub const ALL: &[Entry] = &[
@@ -80,6 +83,67 @@ pub const ALL: &[Entry] = &[
     figures("two-threads-apart-cpu", Unit::TimesOneThread, threads::apart),
     figures("memory-at-cap", Unit::PeakMebibytes, pipeline::memory_at_cap)
         .reaching(Goal::AtMost(pipeline::MOST_MEBIBYTES)),
+    in_turns("counter-otel", CallingThread, meters::counter, peer_meters::otel_counter)
+        .per(Unit::NanosecondsPerCall)
+        .against("opentelemetry_sdk")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    in_turns("counter-prometheus", CallingThread, meters::counter, peer_meters::prometheus_counter)
+        .per(Unit::NanosecondsPerCall)
+        .against("prometheus")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    in_turns("counter-prometheus-client", CallingThread, meters::counter, peer_meters::client_counter)
+        .per(Unit::NanosecondsPerCall)
+        .against("prometheus-client")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    in_turns("counter-metrics", CallingThread, meters::counter, peer_meters::metrics_counter)
+        .per(Unit::NanosecondsPerCall)
+        .against("metrics + exporter-prometheus")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    figures("counter-two-threads", Unit::NanosecondsPerCall, meters::shared_counter)
+        .beside(|pace| meters::by_two_threads(pace, peer_meters::prometheus_shared()), "prometheus")
+        .reaching(Goal::Ratio(2.0)),
+    in_turns("labels-otel", CallingThread, meters::labelled, peer_meters::otel_labelled)
+        .per(Unit::NanosecondsPerCall)
+        .against("opentelemetry_sdk")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    in_turns("labels-prometheus", CallingThread, meters::labelled, peer_meters::prometheus_labelled)
+        .per(Unit::NanosecondsPerCall)
+        .against("prometheus")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    in_turns("labels-prometheus-client", CallingThread, meters::labelled, peer_meters::client_labelled)
+        .per(Unit::NanosecondsPerCall)
+        .against("prometheus-client")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    in_turns("labels-metrics", CallingThread, meters::labelled, peer_meters::metrics_labelled)
+        .per(Unit::NanosecondsPerCall)
+        .against("metrics + exporter-prometheus")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    in_turns("any-labels-otel", CallingThread, meters::any_labels, peer_meters::otel_labelled)
+        .per(Unit::NanosecondsPerCall)
+        .against("opentelemetry_sdk"),
+    in_turns("histogram-otel", CallingThread, meters::histogram, peer_meters::otel_histogram)
+        .per(Unit::NanosecondsPerCall)
+        .against("opentelemetry_sdk")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    in_turns("histogram-prometheus", CallingThread, meters::histogram, peer_meters::prometheus_histogram)
+        .per(Unit::NanosecondsPerCall)
+        .against("prometheus")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    in_turns("histogram-prometheus-client", CallingThread, meters::histogram, peer_meters::client_histogram)
+        .per(Unit::NanosecondsPerCall)
+        .against("prometheus-client")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    in_turns("histogram-metrics", CallingThread, meters::histogram, peer_meters::metrics_histogram)
+        .per(Unit::NanosecondsPerCall)
+        .against("metrics + exporter-prometheus")
+        .reaching(AT_MOST_A_FIFTH_DEARER),
+    alone("meter-allocations", Allocations, meters::all_kinds)
+        .per(Unit::AllocationsPerCall)
+        .reaching(Goal::AtMost(0.0)),
+    alone("exposition-10k", CallingThread, || meters::exposition(10_000)).per(Unit::NanosecondsPerSeries),
+    alone("exposition-100k", CallingThread, || meters::exposition(100_000)).per(Unit::NanosecondsPerSeries),
+    alone("exposition-1m", CallingThread, || meters::exposition(1_000_000)).per(Unit::NanosecondsPerSeries),
+    alone("exposition-1m-memory", PeakBytes, || meters::exposition(1_000_000)).per(Unit::PeakBytesPerSeries),
     in_turns("caller-fastrace", CallingThread, ours::record, fastrace::record)
         .against("fastrace, bursts")
         .reaching(Goal::Ratio(2.0)),
@@ -111,6 +175,10 @@ const fn scripts(name: &'static str, host: &'static Host) -> Entry {
 }
 
 impl Entry {
+    const fn per(self, unit: Unit) -> Self {
+        Self { unit, ..self }
+    }
+
     const fn against(self, peer: &'static str) -> Self {
         Self { peer: Some(peer), ..self }
     }

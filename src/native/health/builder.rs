@@ -8,7 +8,7 @@ use crate::config::{self, Config, ExportersInHealth};
 use crate::health::{CanaryOptions, Instance, Paths, Status};
 use crate::native::core::Core;
 use crate::native::loom::Loom;
-use crate::native::meter::Registry;
+use crate::native::meter::{Meter, Registry};
 
 /// Makes a [`Health`]. Everything has a default.
 ///
@@ -182,6 +182,25 @@ impl HealthBuilder {
     pub fn with_metrics(mut self, page: impl Fn(&str) -> (String, String) + Send + Sync + 'static) -> Self {
         self.metrics = Some(Arc::new(move |accept| Some(page(accept))));
         self
+    }
+
+    /// `/metrics` answers with all that this meter measures, in the form that the scraper asks for.
+    ///
+    /// ```
+    /// use spanloom::{Health, Loom};
+    /// let loom = Loom::builder().build();
+    /// loom.meter().counter("answers").build().add(1);
+    /// let health = Health::builder().with_meter(loom.meter()).build();
+    /// assert!(health.answer("GET", "/metrics").body.ends_with("answers_total 1\n"));
+    /// ```
+    #[must_use]
+    pub fn with_meter(self, meter: &Meter) -> Self {
+        let meter = meter.clone();
+        self.with_metrics(move |accept| {
+            let mut page = Vec::new();
+            let content_type = meter.prometheus(Some(accept), &mut |piece| page.extend_from_slice(piece));
+            (content_type.to_owned(), String::from_utf8_lossy(&page).into_owned())
+        })
     }
 
     /// `/metrics` answers with the text of this registry and all below it, as Dynamo's server does. Where its metrics do not fit

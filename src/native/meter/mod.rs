@@ -12,6 +12,8 @@
 //! measurement are looked up in a table that readers need no lock for.
 
 mod builder;
+mod call;
+mod delivery;
 mod handles;
 mod labelled;
 mod periodic;
@@ -27,11 +29,15 @@ use crate::config::ExemplarFilter;
 use crate::meter::prometheus::{PrometheusOptions, PrometheusText, negotiate};
 use crate::meter::{Book, BookOptions, MeterProblems, Reader};
 
+pub(super) use call::call_site;
+pub(super) use slot::here as slot_here;
+
 pub use builder::{InstrumentBuilder, Made, Observing};
+pub use call::Call;
 pub use handles::{Counter, Gauge, Handle, Histogram, UpDownCounter};
 pub use labelled::{AnyLabels, Labelled};
 pub use periodic::MetricOptions;
-pub(super) use periodic::Periodic;
+pub(super) use periodic::{Periodic, Watched};
 pub use registry::{
     FrontendMetrics, FrontendRequest, LabelledBy, Registered, Registry, RegistryMetric, WorkerMetrics,
     WorkerRequest,
@@ -74,11 +80,13 @@ impl Examples {
 #[derive(Clone)]
 pub struct Meter {
     shared: Arc<Shared>,
+    calls: Arc<call::Calls>,
 }
 
 impl Meter {
     pub(super) fn new(options: BookOptions, time: TimeSource, examples: ExemplarFilter) -> Self {
-        Self { shared: Arc::new(Shared { book: Book::new(options), time, examples: Examples(examples) }) }
+        let shared = Shared { book: Book::new(options), time, examples: Examples(examples) };
+        Self { shared: Arc::new(shared), calls: Arc::default() }
     }
 
     /// Counts what only grows.

@@ -4,7 +4,7 @@
 //! somebody flushes: it collects, and sends until all is gone or the time is over. What is left is sent the next time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -143,6 +143,11 @@ impl Periodic {
         &self.name
     }
 
+    pub(in crate::native) fn watched(&self) -> Watched {
+        let Self { name, shared, generation, .. } = self;
+        Watched { name: name.clone(), shared: Arc::downgrade(shared), generation: *generation }
+    }
+
     fn runs_here(&self) -> bool {
         self.generation == fork::generation()
     }
@@ -185,6 +190,22 @@ impl Periodic {
         if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
             let _ = thread.join();
         }
+    }
+}
+
+/// A destination, for those who want to know what it does and do not keep it alive.
+pub(in crate::native) struct Watched {
+    pub(super) name: String,
+    shared: Weak<Shared>,
+    generation: u64,
+}
+
+impl Watched {
+    /// What became of its points; `None` where it is gone, or in another process.
+    pub(super) fn ledger(&self) -> Option<Ledger> {
+        let shared = self.shared.upgrade().filter(|_| self.generation == fork::generation())?;
+        let ledger = shared.state().ledger;
+        Some(ledger)
     }
 }
 

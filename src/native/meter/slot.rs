@@ -31,7 +31,7 @@ impl Drop for Held {
 
 /// The slot of this thread.
 #[inline]
-pub(super) fn here() -> Slot {
+pub(in crate::native) fn here() -> Slot {
     let number = HERE.get();
     if number == UNKNOWN { take() } else { Slot::new(number) }
 }

@@ -48,13 +48,11 @@ use super::handles::{Counter, Gauge, Histogram};
 /// let endpoint = runtime.namespace("prod")?.component("router")?.endpoint("generate")?;
 /// let requests: Counter = endpoint.counter("requests_total", "Requests").build()?;
 /// requests.add(42);
-/// assert_eq!(
-///     runtime.scrape()?,
-///     r#"# HELP dynamo_component_requests_total Requests
-/// # TYPE dynamo_component_requests_total counter
-/// dynamo_component_requests_total{dynamo_component="router",dynamo_endpoint="generate",dynamo_namespace="prod"} 42
-/// "#
+/// let line = concat!(
+///     "dynamo_component_requests_total{dynamo_component=\"router\",dynamo_endpoint=\"generate\",",
+///     "dynamo_namespace=\"prod\"} 42",
 /// );
+/// assert_eq!(runtime.scrape()?.lines().last(), Some(line));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
