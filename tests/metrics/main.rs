@@ -1,5 +1,7 @@
 //! Metrics through a whole loom: measured, collected, sent, accounted for.
 
+#![expect(clippy::disallowed_methods, reason = "tests have a clock and threads")]
+
 mod sending;
 mod threads;
 
