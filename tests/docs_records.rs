@@ -2,8 +2,8 @@
 
 use spanloom::otlp::span::{SpanKind, StatusCode};
 use spanloom::record::envelope::{self, flags};
-use spanloom::record::layout::{entry, item, value};
-use spanloom::record::{Ingest, Limits, RecordKind, SpanBuilder, SpanRole, SpanStart};
+use spanloom::record::layout::{entry, item, metric, value};
+use spanloom::record::{Ingest, IngestCounts, Limits, RecordKind, SpanBuilder, SpanRole, SpanStart};
 use spanloom::{SpanId, TraceId};
 
 const PAGE: &str = include_str!("../docs/records.md");
@@ -55,6 +55,15 @@ fn both_host_layouts_give_this_record() {
     assert_eq!(ingest.counts().malformed + ingest.counts().unknown + ingest.counts().repaired, 0);
     assert_eq!(compact, recorded());
     assert_eq!(marshalled, recorded());
+}
+
+#[test]
+fn the_marshalled_metric_gives_its_record() {
+    let (mut ingest, mut records) = (Ingest::default(), Vec::new());
+    assert_eq!(ingest.marshal_metrics(&hex_block("metrics"), &mut records), 1);
+    let wanted = IngestCounts { metrics: 1, ..IngestCounts::default() };
+    assert_eq!(ingest.counts(), wanted);
+    assert_eq!(hex_block("metric"), records);
 }
 
 /// The number and the name that begin each row of the table below this heading, where the name is code.
@@ -109,6 +118,10 @@ fn the_tables_have_the_numbers_of_the_code() {
     assert_eq!(
         rows_below("**Values**"),
         rows!(value { NULL, FALSE, TRUE, INT32, INT64, DOUBLE, TEXT, BYTES, ARRAY, MAP, SHORT_TEXT, NAME })
+    );
+    assert_eq!(
+        rows_below("**Metric kinds**"),
+        rows!(metric { COUNTER, UP_DOWN_COUNTER, GAUGE, HISTOGRAM, EXPONENTIAL })
     );
     assert_eq!(rows_below("## The compact layout"), rows!(entry { DEFINE_NAME, FORGET_NAMES }));
 }

@@ -39,6 +39,7 @@ export const Layout = Object.freeze({
   LONG_NAME: 32767,
   MAX_NAMES: 32767,
   TUPLE_LEN: 14,
+  METRIC_TUPLE_LEN: 6,
 });
 
 /** Entries that are no records. */
@@ -121,6 +122,8 @@ export const Count = Object.freeze({
   MALFORMED: 1,
   UNKNOWN: 2,
   REPAIRED: 3,
+  METRICS: 4,
+  INVALID: 5,
 });
 
 /** What one span may hold. */
@@ -134,6 +137,47 @@ export const Limit = Object.freeze({
   VALUE_DEPTH: 6,
   VALUE_NODES: 7,
   SPAN_BYTES: 8,
+});
+
+/** Kinds of metrics in the marshalled layout. */
+export const MetricKind = Object.freeze({
+  COUNTER: 1,
+  UP_DOWN_COUNTER: 2,
+  GAUGE: 3,
+  HISTOGRAM: 4,
+  EXPONENTIAL: 5,
+});
+
+/** What an instrument of the plain module does, and the type of its numbers. */
+export const InstrumentKind = Object.freeze({
+  COUNTER_INT: 0,
+  COUNTER_DOUBLE: 1,
+  UP_DOWN_COUNTER_INT: 2,
+  UP_DOWN_COUNTER_DOUBLE: 3,
+  GAUGE_INT: 4,
+  GAUGE_DOUBLE: 5,
+  HISTOGRAM: 6,
+  EXPONENTIAL: 7,
+});
+
+/** Bounds of buckets that a histogram has when nobody says others. */
+export const Bounds = Object.freeze({
+  OPENTELEMETRY: [0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0, 10000.0],
+});
+
+/** Since when what is collected counts. */
+export const Temporality = Object.freeze({
+  DELTA: 1,
+  CUMULATIVE: 2,
+});
+
+/** What the meter of the plain module counts. */
+export const MeterProblem = Object.freeze({
+  INVALID: 0,
+  MENDED: 1,
+  CONFLICTS: 2,
+  MISFITS: 3,
+  MISUSED: 4,
 });
 
 /** Attribute keys and event names of the vocabulary. */

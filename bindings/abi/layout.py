@@ -45,6 +45,7 @@ class Layout:
     LONG_NAME = 32767
     MAX_NAMES = 32767
     TUPLE_LEN = 14
+    METRIC_TUPLE_LEN = 6
 
 
 class Entry:
@@ -136,6 +137,8 @@ class Count:
     MALFORMED = 1
     UNKNOWN = 2
     REPAIRED = 3
+    METRICS = 4
+    INVALID = 5
 
 
 class Limit:
@@ -150,6 +153,52 @@ class Limit:
     VALUE_DEPTH = 6
     VALUE_NODES = 7
     SPAN_BYTES = 8
+
+
+class MetricKind:
+    """Kinds of metrics in the marshalled layout."""
+
+    COUNTER = 1
+    UP_DOWN_COUNTER = 2
+    GAUGE = 3
+    HISTOGRAM = 4
+    EXPONENTIAL = 5
+
+
+class InstrumentKind:
+    """What an instrument of the plain module does, and the type of its numbers."""
+
+    COUNTER_INT = 0
+    COUNTER_DOUBLE = 1
+    UP_DOWN_COUNTER_INT = 2
+    UP_DOWN_COUNTER_DOUBLE = 3
+    GAUGE_INT = 4
+    GAUGE_DOUBLE = 5
+    HISTOGRAM = 6
+    EXPONENTIAL = 7
+
+
+class Bounds:
+    """Bounds of buckets that a histogram has when nobody says others."""
+
+    OPENTELEMETRY = [0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0, 10000.0]
+
+
+class Temporality:
+    """Since when what is collected counts."""
+
+    DELTA = 1
+    CUMULATIVE = 2
+
+
+class MeterProblem:
+    """What the meter of the plain module counts."""
+
+    INVALID = 0
+    MENDED = 1
+    CONFLICTS = 2
+    MISFITS = 3
+    MISUSED = 4
 
 
 class Key:

@@ -6,12 +6,12 @@
 use spanloom::context::{extract_with_report, inject};
 use spanloom::json;
 use spanloom::loom::{TextOptions, Weaver, WeaverOptions, tree_text};
-use spanloom::meter::MetricSink;
+use spanloom::meter::{Book, MetricSink, Reader};
 use spanloom::otlp::json::{metrics_from_json, metrics_to_json};
-use spanloom::otlp::metrics::{ReadingView, Told};
+use spanloom::otlp::metrics::{MetricView, ReadingView, Told};
 use spanloom::otlp::span::SpanView;
 use spanloom::otlp::{Resource, Scope, decode_logs, decode_metrics, decode_traces, encode_metrics};
-use spanloom::record::{Ingest, Limits, RecordKind, Records};
+use spanloom::record::{Ingest, Limits, RecordKind, Records, fold_metrics};
 use spanloom::redact::Redactor;
 use spanloom::spool::{MemoryFiles, RecoveryOptions, RecoveryReport, Spool, SpoolOptions, recover};
 use spanloom::value::{Bounded, Bounds, Value, ValueBuilder};
@@ -66,6 +66,30 @@ pub fn marshal(data: &[u8]) {
     let mut out = Vec::new();
     ingest.marshal(data, &mut out);
     ingested(&out);
+    marshalled_metrics(data);
+}
+
+/// The same bytes as a batch of metrics: each record is a metric that can be read, and what it says can be collected.
+fn marshalled_metrics(data: &[u8]) {
+    let (mut ingest, mut out) = (Ingest::new(Limits::default()), Vec::new());
+    let metrics = ingest.marshal_metrics(data, &mut out);
+    let mut points = 0;
+    let mut records = 0;
+    for record in Records::new(&out) {
+        let record = record.expect("records are whole");
+        assert_eq!(record.kind, RecordKind::MetricDelta);
+        points += MetricView::read(record.body).expect("metrics can be read").len();
+        records += 1;
+    }
+    assert_eq!((metrics, ingest.counts().metrics), (records, records));
+    let book = Book::default();
+    let told = fold_metrics(&out, &book, 1);
+    assert_eq!(told.points + told.left_out, points);
+    let mut request = Vec::new();
+    encode_metrics(&Resource::default(), &Scope::default(), &mut request, |sink| {
+        book.collect(&mut Reader::delta(), 2, sink);
+    });
+    assert!(decode_metrics(&request).is_ok());
 }
 
 /// OTLP protobuf: what is accepted goes through JSON and back.

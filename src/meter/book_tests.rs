@@ -200,13 +200,13 @@ fn what_another_book_collected_is_folded_in() {
         told(&book, &mut Reader::cumulative(), 99),
         [
             "c Sum { monotonic: true, temporality: Cumulative }",
-            r#"  {"k": "a"} 1.5 10..99"#,
+            r#"  {"k": "a"} 1.5 1..99"#,
             "g Gauge",
             r#"  {"k": "a"} 2 0..99"#,
             "h Histogram { temporality: Cumulative }",
-            r#"  {"k": "a"} [0, 3] sum Some(6.0) Some(2.0)..Some(2.0) 10..99"#,
+            r#"  {"k": "a"} [0, 3] sum Some(6.0) Some(2.0)..Some(2.0) 1..99"#,
             "e Exponential { temporality: Cumulative }",
-            r#"  {"k": "a"} scale 20 [3] sum Some(6.0) 10..99"#,
+            r#"  {"k": "a"} scale 20 [3] sum Some(6.0) 1..99"#,
         ]
     );
     // What is summed since the start cannot be added.

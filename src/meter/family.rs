@@ -111,7 +111,9 @@ impl<C: Cell> Family<C> {
             return Arc::clone(series);
         }
         known.overflow = Some(known.in_order.len());
-        known.add(Labels::new([(OVERFLOW, true.into())]), &self.shape, now_unix_nano())
+        // The constant ones tell whose it is, where several have such a series.
+        let labels = self.constant.and(&Labels::one(OVERFLOW, true.into()));
+        known.add(labels, &self.shape, now_unix_nano())
     }
 
     /// What the series for these labels is labelled with.

@@ -41,8 +41,13 @@ impl<'a> Fold<'a> {
         Self { book, now_unix_nano, stream: None }
     }
 
+    /// When a series began that is not known here: as the host says. What it hands over has been measured since.
+    const fn start_of(&self, point: &Point<'_>) -> u64 {
+        if point.start_unix_nano > 0 { point.start_unix_nano } else { self.now_unix_nano }
+    }
+
     fn sum(&self, instrument: Instrument, point: &Point<'_>, number: Number) {
-        let now = || self.now_unix_nano;
+        let now = || self.start_of(point);
         let is_counter = instrument.kind == InstrumentKind::Counter;
         if is_counter && number.as_f64() < 0.0 || !number.as_f64().is_finite() {
             return self.book.count_invalid();
@@ -59,7 +64,7 @@ impl<'a> Fold<'a> {
     }
 
     fn gauge(&self, instrument: Instrument, point: &Point<'_>, number: Number) {
-        let now = || self.now_unix_nano;
+        let now = || self.start_of(point);
         match number {
             Number::Int(number) => {
                 self.book.gauges::<i64>(instrument).series(point.labels, now).cell.set(number);
@@ -71,8 +76,11 @@ impl<'a> Fold<'a> {
     }
 
     fn histogram(&self, instrument: Instrument, point: &Point<'_>, histogram: &HistogramPoint<'_>) {
+        if [histogram.sum, histogram.min, histogram.max].iter().flatten().any(|number| !number.is_finite()) {
+            return self.book.count_invalid();
+        }
         let instrument = instrument.bounds(histogram.bounds);
-        let series = self.book.distributions(instrument).series(point.labels, || self.now_unix_nano);
+        let series = self.book.distributions(instrument).series(point.labels, || self.start_of(point));
         let state = HistogramState {
             counts: histogram.counts.to_vec(),
             sum: histogram.sum.unwrap_or(0.0),
@@ -90,7 +98,7 @@ impl<'a> Fold<'a> {
 
     fn exponential(&self, instrument: Instrument, point: &Point<'_>, told: &ExponentialPoint<'_>) {
         let family = self.book.distributions(instrument.aggregation(Aggregation::exponential()));
-        let series = family.series(point.labels, || self.now_unix_nano);
+        let series = family.series(point.labels, || self.start_of(point));
         let state = ExponentialState::of_point(told, MOST_BUCKETS);
         match (&series.cell, state) {
             (DistributionCell::Exponential(cell), Some(state)) => cell.merge(&state),

@@ -38,7 +38,7 @@ pub enum RecordKind {
     Finished = 3,
     /// A workflow is done; the body is its whole root span.
     WorkflowClosed = 4,
-    /// Changes of metrics; reserved.
+    /// What has come to a metric; the body is an OTLP `Metric` message.
     MetricDelta = 5,
 }
 

@@ -15,6 +15,23 @@ pub const MAX_NAMES: usize = 0x7fff;
 /// Members of a span's tuple in the marshalled layout.
 pub const TUPLE_LEN: usize = 14;
 
+/// Members of a metric's tuple in the marshalled layout.
+pub const METRIC_TUPLE_LEN: usize = 6;
+
+/// Kinds of metrics in the marshalled layout.
+pub mod metric {
+    /// A sum that only grows.
+    pub const COUNTER: u8 = 1;
+    /// A sum that grows and shrinks.
+    pub const UP_DOWN_COUNTER: u8 = 2;
+    /// The last number.
+    pub const GAUGE: u8 = 3;
+    /// Numbers between bounds.
+    pub const HISTOGRAM: u8 = 4;
+    /// Numbers in buckets that grow by a factor.
+    pub const EXPONENTIAL: u8 = 5;
+}
+
 /// Kinds of entries that are no records; the kinds of records are those of [`RecordKind`](super::RecordKind).
 pub mod entry {
     /// Gives a name its number.

@@ -5,6 +5,7 @@
 
 mod buffer;
 mod builder;
+mod deltas;
 pub mod envelope;
 mod host;
 mod keys;
@@ -14,7 +15,8 @@ mod nested;
 mod pairs;
 
 pub use builder::{Identity, Section, SpanBuilder, SpanRole, SpanStart};
+pub use deltas::fold_metrics;
 pub use envelope::{Record, RecordError, RecordKind, Records, finished_spans};
-pub use host::{Ingest, IngestCounts};
+pub use host::{Ingest, IngestCounts, labels_of_compact};
 pub use limits::Limits;
 pub use nested::Nested;

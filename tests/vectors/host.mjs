@@ -379,6 +379,15 @@ export class CompactWriter {
     this.#view.setUint16(place, count, true);
   }
 
+  /** A map as a value of its own: the labels of a series. Valid until something else is written. */
+  map(entries) {
+    this.#at = 0;
+    this.#values = 0;
+    this.#reserve(16);
+    this.#map(entries, 0);
+    return this.take();
+  }
+
   /** Writes a span as it is now, as an entry of this kind. */
   span(span, kind, endMillis, endNanos) {
     this.#reserve(Layout.SPAN_HEADER_LEN + 16);
@@ -556,6 +565,11 @@ export class PlainModule {
     }
     new Uint8Array(this.#exports.memory.buffer).set(bytes, this.#block);
     return this.#exports[name](this.#block, bytes.length);
+  }
+
+  /** The functions of the module, for what calls them one by one. */
+  get exports() {
+    return this.#exports;
   }
 
   /** Takes a batch; gives how many spans became records. */

@@ -189,6 +189,10 @@ class PlainModule:
         if self.call("set_limit", limit, float(value)) != layout.Answer.OK:
             raise ValueError(f"no limit {limit}")
 
+    def give(self, name, data, *words):
+        """Copies bytes into the module's memory and calls `name` with them."""
+        return self.call(name, self._put(data), len(data), *words)
+
     def records(self):
         return self._copy("records")
 
@@ -197,19 +201,19 @@ class PlainModule:
 
     def otlp(self):
         """The finished spans as an OTLP export request."""
-        return self._answer("encode_otlp")
+        return self.answer("encode_otlp")
 
     def otlp_json(self):
-        return self._answer("to_otlp_json").decode()
+        return self.answer("to_otlp_json").decode()
 
     def trace_log_json(self, utc_offset_minutes):
-        return self._answer("to_trace_log_json", utc_offset_minutes).decode()
+        return self.answer("to_trace_log_json", utc_offset_minutes).decode()
 
     def counts(self):
         counts = vars(layout.Count)
         return {name: self.call("counted", number) for name, number in counts.items() if name.isupper()}
 
-    def _answer(self, name, *words):
+    def answer(self, name, *words):
         answer = self.call(name, *words)
         if answer != layout.Answer.OK:
             raise RuntimeError(f"{name} answered {answer}")

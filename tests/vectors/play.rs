@@ -237,7 +237,7 @@ fn on_node(node: &mut Node, verb: &str, op: &Json) {
     }
 }
 
-fn with_pairs(json: &Json, call: impl FnOnce(&[(&str, ValueRef<'_>)])) {
+pub fn with_pairs(json: &Json, call: impl FnOnce(&[(&str, ValueRef<'_>)])) {
     let pairs: Vec<(String, Value)> =
         json.as_array().unwrap().iter().map(|pair| (text(&pair[0]), value(&pair[1]))).collect();
     let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), borrowed(value))).collect();
@@ -257,7 +257,7 @@ fn borrowed(value: &Value) -> ValueRef<'_> {
     }
 }
 
-fn value(json: &Json) -> Value {
+pub fn value(json: &Json) -> Value {
     match json {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Bool(*value),
@@ -281,7 +281,7 @@ fn value(json: &Json) -> Value {
 }
 
 /// A text; what is absent is empty. Halves of surrogate pairs are repaired, as a Rust text cannot hold them.
-fn text(json: &Json) -> String {
+pub fn text(json: &Json) -> String {
     if let Some(units) = json["utf16"].as_array() {
         let units: Vec<u16> =
             units.iter().map(|unit| u16::try_from(unit.as_u64().unwrap()).unwrap()).collect();
@@ -298,10 +298,10 @@ fn unhex(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
-fn number(json: &Json) -> u64 {
+pub fn number(json: &Json) -> u64 {
     json.as_str().unwrap().parse().unwrap()
 }
 
-fn index(json: &Json) -> usize {
+pub fn index(json: &Json) -> usize {
     usize::try_from(json.as_u64().unwrap()).unwrap()
 }

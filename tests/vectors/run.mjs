@@ -10,6 +10,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { InstrumentKind, Meter, Temporality } from "./meter.mjs";
 import { Double, Limit, Loom, ManualClock, PlainModule, StatusCode, UsageMode, seededEntropy } from "./host.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -122,14 +123,73 @@ function play(program, wasm) {
   return { records: module.records(), otlp: module.otlp(), json: module.otlpJson(), log: module.traceLogJson(0) };
 }
 
+/** A number that is said to a series: whole ones that a double does not hold exactly are BigInts. */
+function amount(json) {
+  return json.i === undefined ? Number(json.f.replace("inf", "Infinity")) : whole(json.i);
+}
+
+/** Several results as one: each behind its length. */
+function joined(parts) {
+  return Buffer.concat(parts.flatMap((part) => {
+    const bytes = Buffer.from(part);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(bytes.length);
+    return [length, bytes];
+  }));
+}
+
+function playMeter(program, wasm) {
+  const module = new PlainModule(wasm);
+  module.setResource({ "service.name": "vectors", "telemetry.sdk.language": "any" });
+  module.setScope("vectors", "1");
+  let now = BigInt(DEFAULT_CLOCK);
+  const meter = new Meter(module.exports, () => now);
+  if (program.limit) meter.limit(program.limit);
+  const instruments = [];
+  const series = [];
+  const played = { otlp: [], json: [] };
+  for (const [verb, ...words] of program.ops) {
+    switch (verb) {
+      case "instrument": {
+        const [kind, name, unit, description, numbers] = words;
+        instruments.push(meter.instrument(InstrumentKind[kind.toUpperCase()], name, unit, description, numbers?.map(Number)));
+        break;
+      }
+      case "series":
+        series.push(meter.series(instruments[words[0]], new Map(pairs(words[1]))));
+        break;
+      case "advance":
+        now += BigInt(words[0]);
+        break;
+      case "collect":
+        played.otlp.push(meter.collect(Temporality[words[0].toUpperCase()]));
+        played.json.push(meter.json());
+        break;
+      case "commit":
+        meter.commit();
+        break;
+      default:
+        series[words[0]][verb](amount(words[1]));
+    }
+  }
+  return { otlp: joined(played.otlp), json: joined(played.json) };
+}
+
 function sha256(bytes) {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
 function check() {
   const wasm = compile("spanloom_views.wasm");
-  const golden = JSON.parse(readFileSync(join(here, "golden.json"), "utf8"));
-  const lines = readFileSync(join(here, "programs.jsonl"), "utf8").trim().split("\n");
+  const spans = checkAll(wasm, "programs.jsonl", "golden.json", play);
+  const meter = checkAll(wasm, "meter.jsonl", "meter_golden.json", playMeter);
+  process.exitCode = spans && meter ? 0 : 1;
+}
+
+/** Plays all programs of a file; true where each gives its golden bytes. */
+function checkAll(wasm, programs, hashes, play) {
+  const golden = JSON.parse(readFileSync(join(here, hashes), "utf8"));
+  const lines = readFileSync(join(here, programs), "utf8").trim().split("\n");
   let passed = 0;
   for (const line of lines) {
     const program = JSON.parse(line);
@@ -143,9 +203,9 @@ function check() {
     if (differing.length === 0) passed += 1;
     else console.log(`${program.name}: ${differing.join(", ")}`);
   }
-  console.log(`${lines.length} programs`);
+  console.log(`${programs}: ${lines.length} programs`);
   console.log(`${passed} passed, ${lines.length - passed} failed, 0 skipped`);
-  process.exitCode = passed === lines.length && passed === Object.keys(golden).length ? 0 : 1;
+  return passed === lines.length && passed === Object.keys(golden).length;
 }
 
 const INPUT = "0123456789".repeat(20);
@@ -168,6 +228,31 @@ function record(loom) {
       .end();
   }
   run.end();
+}
+
+/** Nanoseconds of one call, of which there are many; the median of some rounds. */
+function nanosOf(call) {
+  const calls = 1_000_000;
+  const rounds = [];
+  for (let round = 0; round < 9; round += 1) {
+    const begin = process.cpuUsage();
+    call(calls);
+    const { user, system } = process.cpuUsage(begin);
+    rounds.push(((user + system) * 1000) / calls);
+  }
+  rounds.sort((a, b) => a - b);
+  return rounds[rounds.length >> 1];
+}
+
+function benchMeter() {
+  const module = new PlainModule(compile("spanloom_meter.wasm"));
+  const meter = new Meter(module.exports, () => 1n);
+  const added = meter.series(meter.instrument(InstrumentKind.COUNTER_DOUBLE, "added"), { route: "/ask" });
+  const recorded = meter.series(meter.instrument(InstrumentKind.HISTOGRAM, "recorded"), { route: "/ask" });
+  return {
+    ns_per_add: nanosOf((calls) => { for (let n = 0; n < calls; n += 1) added.add(1); }),
+    ns_per_record: nanosOf((calls) => { for (let n = 0; n < calls; n += 1) recorded.record(n & 1023); }),
+  };
 }
 
 function bench() {
@@ -193,9 +278,14 @@ function bench() {
     rounds.push((user + system) / (bursts * BURST * (NODES + 1)));
   }
   rounds.sort((a, b) => a - b);
-  const cost = { us_per_span: rounds[rounds.length >> 1], bytes_per_span: bytes / (BURST * (NODES + 1)) };
+  const measured = benchMeter();
+  const cost = { us_per_span: rounds[rounds.length >> 1], bytes_per_span: bytes / (BURST * (NODES + 1)), ...measured };
   if (process.argv.includes("--json")) console.log(JSON.stringify(cost));
-  else console.log(`${cost.us_per_span.toFixed(3)} µs a span, ${(cost.us_per_span * (NODES + 1)).toFixed(2)} µs W`);
+ 
+  else {
+    console.log(`${cost.us_per_span.toFixed(3)} µs a span, ${(cost.us_per_span * (NODES + 1)).toFixed(2)} µs W`);
+    console.log(`${measured.ns_per_add.toFixed(1)} ns an addition, ${measured.ns_per_record.toFixed(1)} ns a number in a histogram`);
+  }
 }
 
 if (process.argv.includes("--bench")) bench();

@@ -20,6 +20,7 @@ import wasmtime
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from meter import Meter, Temporality
 from host import Limit, Loom, ManualClock, PlainModule, StatusCode, UsageMode, layout, seeded_entropy
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -157,10 +158,62 @@ def without_repairs(records):
     return bytes(noted)
 
 
+# The kinds of instruments of programs: what they are in the module, and the type of their numbers.
+INSTRUMENTS = {
+    "counter_int": (layout.MetricKind.COUNTER, int),
+    "counter_double": (layout.MetricKind.COUNTER, float),
+    "up_down_counter_int": (layout.MetricKind.UP_DOWN_COUNTER, int),
+    "up_down_counter_double": (layout.MetricKind.UP_DOWN_COUNTER, float),
+    "gauge_int": (layout.MetricKind.GAUGE, int),
+    "gauge_double": (layout.MetricKind.GAUGE, float),
+    "histogram": (layout.MetricKind.HISTOGRAM, float),
+    "exponential": (layout.MetricKind.EXPONENTIAL, float),
+}
+
+
+def joined(parts):
+    """Several results as one: each behind its length."""
+    return b"".join(len(part).to_bytes(4, "little") + part for part in parts)
+
+
+def play_meter(program, wasm):
+    module = PlainModule(wasm, ENGINE)
+    module.set_resource({"service.name": "vectors", "telemetry.sdk.language": "any"})
+    module.set_scope("vectors", "1")
+    clock = ManualClock(int(DEFAULT_CLOCK))
+    meter = Meter(module, clock, **({"limit": program["limit"]} if "limit" in program else {}))
+    instruments, series, otlp, texts = [], [], [], []
+    for verb, *words in program["ops"]:
+        if verb == "instrument":
+            kind, name, unit, description, *bounds = words
+            bounds = [float(bound) for bound in bounds[0]] if bounds else []
+            instruments.append(meter.instrument(*INSTRUMENTS[kind], name, unit, description, bounds))
+        elif verb == "series":
+            series.append(instruments[words[0]].series(pairs(words[1])))
+        elif verb == "advance":
+            clock.advance(int(words[0]))
+        elif verb == "collect":
+            otlp.append(meter.collect(getattr(Temporality, words[0].upper())))
+            texts.append(meter.json().encode())
+        elif verb == "commit":
+            meter.commit()
+        else:
+            getattr(series[words[0]], verb)(value(words[1]))
+    return {"otlp": joined(otlp), "json": joined(texts)}
+
+
 def check():
     wasm = compiled("spanloom_views.wasm")
-    golden = json.loads((HERE / "golden.json").read_text())
-    programs = [json.loads(line) for line in (HERE / "programs.jsonl").read_text().strip().split("\n")]
+    spans = check_all(wasm, "programs.jsonl", "golden.json", play)
+    meter = check_all(wasm, "meter.jsonl", "meter_golden.json", play_meter)
+    return spans and meter
+
+
+def check_all(wasm, programs, hashes, play):
+    """Plays all programs of a file; true where each gives its golden bytes."""
+    print(programs, end=": ")
+    golden = json.loads((HERE / hashes).read_text())
+    programs = [json.loads(line) for line in (HERE / programs).read_text().strip().split("\n")]
     passed = 0
     for program in programs:
         wanted = golden[program["name"]]
@@ -200,6 +253,28 @@ def record(loom):
     run.end()
 
 
+def micros_of(call):
+    """Microseconds of one call, of which there are many; the median of some rounds."""
+    calls = range(200_000)
+    rounds = []
+    for _ in range(7):
+        begin = time.process_time()
+        for _ in calls:
+            call(7.5)
+        rounds.append((time.process_time() - begin) * 1e6 / len(calls))
+    return statistics.median(rounds)
+
+
+def bench_meter():
+    meter = Meter(PlainModule(compiled("spanloom_views.wasm"), ENGINE), time.time_ns)
+    made = {kind: meter.instrument(*INSTRUMENTS[kind], kind).series({"route": "/ask"}) for kind in INSTRUMENTS}
+    return {
+        "us_per_add": micros_of(made["counter_double"].add),
+        "us_per_record": micros_of(made["histogram"].record),
+        "us_per_record_exponential": micros_of(made["exponential"].record),
+    }
+
+
 def bench():
     module = PlainModule(compiled("spanloom_abi.wasm"), ENGINE)
     module.set_resource({"service.name": "bench"})
@@ -226,11 +301,17 @@ def bench():
         for _ in range(bursts):
             burst()
         rounds.append((time.process_time() - begin) * 1e6 / (bursts * BURST * (NODES + 1)))
-    cost = {"us_per_span": statistics.median(rounds), "bytes_per_span": size / (BURST * (NODES + 1))}
+    cost = {
+        "us_per_span": statistics.median(rounds),
+        "bytes_per_span": size / (BURST * (NODES + 1)),
+        **bench_meter(),
+    }
     if "--json" in sys.argv:
         print(json.dumps(cost))
     else:
         print(f"{cost['us_per_span']:.3f} µs a span, {cost['us_per_span'] * (NODES + 1):.1f} µs W")
+        print(f"{cost['us_per_add']:.3f} µs an addition, {cost['us_per_record']:.3f} µs a number in a histogram")
+        print(f"{cost['us_per_record_exponential']:.3f} µs a number in an exponential histogram")
 
 
 if __name__ == "__main__":

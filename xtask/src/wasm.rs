@@ -16,26 +16,28 @@ use crate::toolchain::{TARGET, Toolchain, ensure_toolchain};
 use crate::tools;
 
 pub const HELP: &str = "
-usage: cargo xtask wasm [abi|views|js]
+usage: cargo xtask wasm [abi|meter|views|js]
 
 Builds the modules (all, or the one named) and shrinks them with wasm-opt:
 
   abi    bindings/abi, numbers and memory only     -> target/wasm/spanloom_abi.wasm
-  views  the same, and JSON of requests and logs   -> target/wasm/spanloom_views.wasm
+  meter  the same, and metrics by handles          -> target/wasm/spanloom_meter.wasm
+  views  all: metric deltas, JSON of requests, logs -> target/wasm/spanloom_views.wasm
   js     bindings/js, with its JavaScript glue     -> pkg/dist/
 
-The import sections of abi and views are held to bindings/abi/imports.txt.
+The import sections of abi, meter and views are held to bindings/abi/imports.txt.
 SPANLOOM_WASM_TOOLCHAIN=rustup|debian chooses the compiler.";
 
 /// A module by its name on the command line and in the size snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Module {
     Abi,
+    Meter,
     Views,
     Js,
 }
 
-pub const MODULES: [Module; 3] = [Module::Abi, Module::Views, Module::Js];
+pub const MODULES: [Module; 4] = [Module::Abi, Module::Meter, Module::Views, Module::Js];
 
 /// What compilers emit today and Node 20 reads; `--all-features` would let `wasm-opt` use more than that.
 const FEATURES: &[&str] = &[
@@ -68,6 +70,7 @@ impl Module {
     pub fn name(self) -> &'static str {
         match self {
             Self::Abi => "abi",
+            Self::Meter => "meter",
             Self::Views => "views",
             Self::Js => "js",
         }
@@ -75,7 +78,7 @@ impl Module {
 
     fn package(self) -> &'static str {
         match self {
-            Self::Abi | Self::Views => "spanloom-abi",
+            Self::Abi | Self::Meter | Self::Views => "spanloom-abi",
             Self::Js => "spanloom-js",
         }
     }
@@ -83,7 +86,8 @@ impl Module {
     fn features(self) -> &'static [&'static str] {
         match self {
             Self::Abi | Self::Js => &[],
-            Self::Views => &["--features", "views"],
+            Self::Meter => &["--features", "meter"],
+            Self::Views => &["--features", "deltas,views"],
         }
     }
 
@@ -91,6 +95,7 @@ impl Module {
     pub fn file(self) -> PathBuf {
         match self {
             Self::Abi => paths::wasm_out().join("spanloom_abi.wasm"),
+            Self::Meter => paths::wasm_out().join("spanloom_meter.wasm"),
             Self::Views => paths::wasm_out().join("spanloom_views.wasm"),
             Self::Js => paths::js_out().join("spanloom_js_bg.wasm"),
         }
@@ -110,7 +115,7 @@ pub fn build(module: Module) -> Result<()> {
     let compiled = compile(module, &toolchain)?;
     let (with_names, shipped) = (module.file_with_names(), module.file());
     match module {
-        Module::Abi | Module::Views => shrink(&wasm_opt, &compiled, &with_names)?,
+        Module::Abi | Module::Meter | Module::Views => shrink(&wasm_opt, &compiled, &with_names)?,
         Module::Js => {
             run(inspect().arg("bindgen").arg(&compiled).arg(paths::js_out()))?;
             shrink(&wasm_opt, &shipped, &with_names)?;
@@ -119,7 +124,7 @@ pub fn build(module: Module) -> Result<()> {
     strip(&wasm_opt, &with_names, &shipped)?;
     check_loads(&shipped)?;
     match module {
-        Module::Abi | Module::Views => check_imports(&shipped),
+        Module::Abi | Module::Meter | Module::Views => check_imports(&shipped),
         Module::Js => Ok(()),
     }
 }

@@ -15,6 +15,8 @@ pub struct Module {
     pub(crate) answer: Vec<u8>,
     resource: Resource,
     scope: Scope,
+    #[cfg(feature = "meter")]
+    pub(crate) meter: crate::meter::Meter,
 }
 
 impl Module {
@@ -72,17 +74,52 @@ impl Module {
     /// What was counted; doubles hold it exactly up to 2^53.
     #[must_use]
     pub fn counted(&self, number: u32) -> f64 {
-        let IngestCounts { spans, malformed, unknown, repaired } = self.ingest.counts();
+        let IngestCounts { spans, malformed, unknown, repaired, metrics, invalid } = self.ingest.counts();
         let counted = match Count::from_number(number) {
             Some(Count::Spans) => spans,
             Some(Count::Malformed) => malformed,
             Some(Count::Unknown) => unknown,
             Some(Count::Repaired) => repaired,
+            Some(Count::Metrics) => metrics,
+            Some(Count::Invalid) => invalid,
             None => return -1.0,
         };
         #[expect(clippy::cast_precision_loss, reason = "told in the documentation")]
         let counted = counted as f64;
         counted
+    }
+
+    /// Adds a batch of metrics that Python marshalled to what is measured; gives how many there were. Nothing of them
+    /// becomes part of the records.
+    #[cfg(feature = "deltas")]
+    pub fn fold_metrics(&mut self, batch: &[u8], now_unix_nano: u64) -> u32 {
+        let mut records = Vec::new();
+        let metrics = self.ingest.marshal_metrics(batch, &mut records);
+        self.meter.fold(&records, now_unix_nano);
+        count(metrics)
+    }
+
+    /// Appends the records of a batch of metrics that Python marshalled.
+    #[cfg(feature = "deltas")]
+    pub fn marshal_metrics(&mut self, batch: &[u8]) -> u32 {
+        count(self.ingest.marshal_metrics(batch, &mut self.records))
+    }
+
+    /// Answers with what everything that is measured stands at, as an OTLP export request.
+    #[cfg(feature = "meter")]
+    pub fn collect_metrics(&mut self, now_unix_nano: u64, temporality: u32) -> Answer {
+        self.answer.clear();
+        self.meter.collect(&self.resource, &self.scope, now_unix_nano, temporality, &mut self.answer)
+    }
+
+    /// Turns the metrics request in the answer into JSON.
+    #[cfg(all(feature = "meter", feature = "views"))]
+    pub fn metrics_to_json(&mut self) -> Answer {
+        match spanloom::otlp::json::metrics_to_json(&self.answer) {
+            Ok(text) => self.answer = text.into_bytes(),
+            Err(_) => return Answer::Records,
+        }
+        Answer::Ok
     }
 
     /// Answers with the finished spans as an OTLP export request.
@@ -145,14 +182,20 @@ fn count(spans: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codes::{InstrumentCode, MeterProblem, TemporalityCode};
 
     #[test]
     fn numbers_of_codes_lead_back_to_their_codes() {
         for number in 0..20 {
             assert!(Limit::from_number(number).is_none_or(|limit| limit as u32 == number));
             assert!(Count::from_number(number).is_none_or(|count| count as u32 == number));
+            assert!(InstrumentCode::from_number(number).is_none_or(|code| code as u32 == number));
+            assert!(TemporalityCode::from_number(number).is_none_or(|code| code as u32 == number));
+            assert!(MeterProblem::from_number(number).is_none_or(|problem| problem as u32 == number));
         }
-        assert_eq!((Limit::from_number(9), Count::from_number(4)), (None, None));
+        assert_eq!((Limit::from_number(9), Count::from_number(6)), (None, None));
+        assert_eq!((InstrumentCode::from_number(8), MeterProblem::from_number(5)), (None, None));
+        assert_eq!((TemporalityCode::from_number(0), TemporalityCode::from_number(3)), (None, None));
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod context;
 mod error;
 mod give;
 mod host;
+mod meter;
 mod node_log;
 mod node_trace_log;
 mod otlp;
@@ -39,6 +40,7 @@ mod workflow_log;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 pub use context::Context;
+pub use meter::{Counter, Gauge, Histogram, Meter};
 pub use node_log::NodeLog;
 pub use node_trace_log::NodeTraceLog;
 pub use otlp::{

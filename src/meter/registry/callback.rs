@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::meter::prometheus::FamilyError;
+
 /// What went wrong in a callback.
 pub type CallbackError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -39,5 +41,11 @@ pub enum RegistryProblem {
     DuplicateSeries {
         /// How many.
         count: u64,
+    },
+    /// Metrics do not fit together: a page that nobody is told the error of could not be made.
+    #[error("there is no page of metrics: {error}")]
+    Unfit {
+        /// What does not fit.
+        error: FamilyError,
     },
 }

@@ -188,14 +188,23 @@ fn a_worker_has_its_id_everywhere() {
 }
 
 #[test]
-fn series_beyond_the_limit_share_one() {
+fn series_beyond_the_limit_share_one_at_each_level() {
     let runtime = Level::new(RegistryOptions { limit: 2, ..RegistryOptions::default() });
-    let family = runtime.sums::<i64>(&MetricSpec::new("a", "A").label_names(["k"])).unwrap();
-    for k in ["1", "2", "3", "4"] {
-        family.series(&Labels::new([("k", k.into())]), || 0).cell.add(Slot::ONLY, 1);
+    for name in ["x", "y"] {
+        let namespace = runtime.below(LevelKind::Namespace, name).unwrap();
+        let family = namespace.sums::<i64>(&MetricSpec::new("a", "A").label_names(["k"])).unwrap();
+        for k in ["1", "2", "3", "4"] {
+            family.series(&Labels::new([("k", k.into())]), || 0).cell.add(Slot::ONLY, 1);
+        }
     }
     let text = runtime.to_text(0).unwrap();
-    assert!(text.contains("{k=\"2\"} 1\n") && text.contains("{otel_metric_overflow=\"true\"} 2\n"), "{text}");
+    for line in [
+        "{dynamo_namespace=\"x\",k=\"2\"} 1\n",
+        "{dynamo_namespace=\"x\",otel_metric_overflow=\"true\"} 2\n",
+        "{dynamo_namespace=\"y\",otel_metric_overflow=\"true\"} 2\n",
+    ] {
+        assert!(text.contains(line), "{line} {text}");
+    }
 }
 
 #[test]

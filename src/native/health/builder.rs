@@ -219,7 +219,7 @@ impl HealthBuilder {
     #[must_use]
     pub fn with_registry(mut self, registry: &Registry) -> Self {
         let registry = registry.clone();
-        self.metrics = Some(Arc::new(move |_accept| registry.page().ok()));
+        self.metrics = Some(Arc::new(move |_accept| registry.page()));
         self
     }
 

@@ -337,7 +337,8 @@ impl Sending {
                 (true, NoticeKind::Lost(*reason), format!("metrics were refused: {why}"))
             }
         };
-        if !text.is_empty() && !(fails && self.failing) {
+        let is_news = !fails || !self.failing;
+        if is_news && !text.is_empty() {
             let notice = Notice { kind, text };
             let _ = catch_unwind(AssertUnwindSafe(|| (self.listener)(&self.name, &notice)));
         }

@@ -25,6 +25,7 @@ pub use point::{
 };
 pub use tell::Told;
 pub use write::{MetricsRequest, MetricsWriter, encode_metrics};
+pub(crate) use write::{put_metric, put_metric_point};
 
 use super::export::{self, ResourceGroup, ResourceView, ScopeGroup, ScopeView};
 use super::wire::DecodeError;

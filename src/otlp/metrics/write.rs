@@ -199,9 +199,7 @@ impl<F: FnMut(MetricsRequest<'_>)> MetricSink for MetricsWriter<'_, F> {
         self.kind = Some(stream.kind);
         self.same_stream = false;
         self.head.clear();
-        put_present(&mut self.head, field::NAME, stream.name.as_bytes());
-        put_present(&mut self.head, field::DESCRIPTION, stream.description.as_bytes());
-        put_present(&mut self.head, field::UNIT, stream.unit.as_bytes());
+        put_head(&mut self.head, stream);
     }
 
     fn point(&mut self, point: &Point<'_>) {
@@ -223,6 +221,27 @@ impl<F: FnMut(MetricsRequest<'_>)> MetricSink for MetricsWriter<'_, F> {
             self.give_out();
         }
     }
+}
+
+/// Appends a `Metric` message with points that [`put_metric_point`] has put together.
+pub(crate) fn put_metric(out: &mut Vec<u8>, stream: &Stream<'_>, points: &[u8]) {
+    put_head(out, stream);
+    let metric = MetricPart { kind: stream.kind, head: 0..0, points: 0..points.len() };
+    put_header(out, metric.data_field(), metric.data_len());
+    out.extend_from_slice(points);
+    metric.put_tail(out);
+}
+
+/// Appends a point to those of a metric.
+pub(crate) fn put_metric_point(points: &mut Vec<u8>, point: &Point<'_>) {
+    put_point(points, field::POINTS, point);
+}
+
+/// What stands before the points of a metric.
+fn put_head(out: &mut Vec<u8>, stream: &Stream<'_>) {
+    put_present(out, field::NAME, stream.name.as_bytes());
+    put_present(out, field::DESCRIPTION, stream.description.as_bytes());
+    put_present(out, field::UNIT, stream.unit.as_bytes());
 }
 
 const fn fits(kind: StreamKind, reading: &Reading<'_>) -> bool {

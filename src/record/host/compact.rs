@@ -2,8 +2,9 @@
 
 use super::cursor::Cursor;
 use super::text::{Repaired, Repairs, text};
-use super::{Ingest, Malformed, put_record, role_of, span_kind_of, usage_of};
+use super::{Ingest, Malformed, labels_of, put_record, role_of, span_kind_of, usage_of};
 use crate::id::{SpanId, TraceId};
+use crate::meter::Labels;
 use crate::otlp::span::StatusCode;
 use crate::record::layout::{INTERNED, LONG_NAME, MAX_NAMES, SPAN_HEADER_LEN, entry, item, value};
 use crate::record::{Identity, Nested, Section, SpanBuilder, SpanStart};
@@ -23,6 +24,20 @@ pub(super) fn ingest(state: &mut Ingest, batch: &[u8], out: &mut Vec<u8>) {
             state.counts.malformed += 1;
         }
     }
+}
+
+/// The labels that the only value of these bytes has.
+pub(super) fn labels(value: &[u8]) -> Result<Labels, Malformed> {
+    let place = Repaired::default();
+    let mut reader = Reader { names: &[], rest: Cursor { rest: value }, repairs: Repairs::new(&place) };
+    let found = reader.value()?;
+    if !reader.rest.rest.is_empty() {
+        return Err(Malformed);
+    }
+    labels_of(|sink| {
+        found.tell(reader.names, &mut reader.repairs, sink);
+        Ok(())
+    })
 }
 
 /// An entry, its length taken off.

@@ -4,6 +4,8 @@
 //! trace id, span id, parent id, workflow id, start, end, node kind, tracestate, identity, attributes, events, further
 //! items. What is absent is `None`.
 
+mod metrics;
+
 use super::cursor::Cursor;
 use super::text::{Repaired, Repairs, text};
 use super::{Ingest, Malformed, put_record, role_of, span_kind_of, usage_of};
@@ -17,6 +19,21 @@ use crate::value::{ValueRef, ValueSink, decimal};
 const MAX_DIGITS: usize = 1000;
 
 pub(super) fn ingest(state: &mut Ingest, batch: &[u8], out: &mut Vec<u8>) {
+    each_of(state, batch, out, span);
+}
+
+pub(super) fn ingest_metrics(state: &mut Ingest, batch: &[u8], out: &mut Vec<u8>) {
+    each_of(state, batch, out, metrics::metric);
+}
+
+/// Takes the members of a list in, each on its own: one that cannot be read leaves nothing behind.
+#[inline(always)]
+fn each_of(
+    state: &mut Ingest,
+    batch: &[u8],
+    out: &mut Vec<u8>,
+    entry: impl Fn(&mut Ingest, &mut Reader<'_>, &mut Vec<u8>) -> Result<(), Malformed>,
+) {
     let place = Repaired::default();
     let mut reader = Reader { rest: Cursor { rest: batch }, repairs: Repairs::new(&place) };
     let Ok(count) = reader.sequence() else {
@@ -26,7 +43,7 @@ pub(super) fn ingest(state: &mut Ingest, batch: &[u8], out: &mut Vec<u8>) {
     for _ in 0..count {
         let mark = out.len();
         let whole = reader.rest;
-        if span(state, &mut reader, out).is_ok() {
+        if entry(state, &mut reader, out).is_ok() {
             continue;
         }
         out.truncate(mark);

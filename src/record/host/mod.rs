@@ -14,6 +14,12 @@ mod marshal;
 mod text;
 
 use super::{Limits, SpanBuilder};
+use crate::meter::Labels;
+use crate::otlp::any::{AnyView, AnyWriter};
+use crate::value::{Bounded, Bounds, ValueSink};
+
+/// What the labels of one series may hold together.
+const LABELS: Bounds = Bounds { depth: 16, nodes: 4096, text: 1 << 16, bytes: 1 << 18 };
 
 /// What came of the batches so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,6 +32,10 @@ pub struct IngestCounts {
     pub unknown: u64,
     /// Texts that were repaired.
     pub repaired: u64,
+    /// Metrics that became records.
+    pub metrics: u64,
+    /// Numbers that cannot be measured, which were left out.
+    pub invalid: u64,
 }
 
 /// Turns batches of host spans into records. Interned names live as long as this does.
@@ -72,6 +82,42 @@ impl Ingest {
         let before = self.counts.spans;
         marshal::ingest(self, batch, out);
         self.counts.spans - before
+    }
+
+    /// Appends the records of a batch of metrics that Python marshalled; gives how many metrics there were. What they say is
+    /// what has come since the batch before.
+    pub fn marshal_metrics(&mut self, batch: &[u8], out: &mut Vec<u8>) -> u64 {
+        let before = self.counts.metrics;
+        marshal::ingest_metrics(self, batch, out);
+        self.counts.metrics - before
+    }
+}
+
+/// The labels that stand in a map of the compact layout, as a value of its own; none where it is the empty value. Names of
+/// entries stand there as they are, none is interned.
+///
+/// ```
+/// use spanloom::record::labels_of_compact;
+/// // A map with one entry: a name of five bytes, a short text of four.
+/// let labels = labels_of_compact(b"\x09\x01\0\0\0\x05\0route\x0a\x04/ask").unwrap();
+/// assert_eq!(labels.get("route").and_then(|route| route.as_str()), Some("/ask"));
+/// assert!(labels_of_compact(b"\x02").is_none());
+/// ```
+#[must_use]
+pub fn labels_of_compact(value: &[u8]) -> Option<Labels> {
+    compact::labels(value).ok()
+}
+
+/// The labels that are told as a map.
+fn labels_of(tell: impl FnOnce(&mut dyn ValueSink) -> Result<(), Malformed>) -> Result<Labels, Malformed> {
+    let mut message = Vec::new();
+    let mut writer = AnyWriter::new(&mut message);
+    tell(&mut Bounded::new(&mut writer, LABELS))?;
+    writer.finish();
+    match AnyView::read(&message).map_err(|_| Malformed)? {
+        map @ AnyView::Map(_) => Ok(Labels::of_views(map.entries().collect())),
+        AnyView::Null => Ok(Labels::none()),
+        _ => Err(Malformed),
     }
 }
 

@@ -34,6 +34,8 @@ fn literal(value: &Constant) -> String {
     match value {
         Constant::Number(number) => number.to_string(),
         Constant::Text(text) => format!("{text:?}"),
+        // As both languages write doubles, and lists of them.
+        Constant::Doubles(numbers) => format!("{numbers:?}"),
     }
 }
 

@@ -1,12 +1,13 @@
 //! What has a twin: a group becomes an object in JavaScript and a class of constants in Python.
 
 use spanloom::UsageMode;
+use spanloom::meter::buckets::OPENTELEMETRY;
 use spanloom::otlp::span::{SpanKind, StatusCode};
 use spanloom::record::RecordKind;
 use spanloom::record::envelope::{self, flags};
-use spanloom::record::layout::{self, entry, host_flag, item, value};
+use spanloom::record::layout::{self, entry, host_flag, item, metric, value};
 use spanloom::vocabulary as key;
-use spanloom_abi::codes::{Answer, Count, Limit};
+use spanloom_abi::codes::{Answer, Count, InstrumentCode, Limit, MeterProblem, TemporalityCode};
 
 pub struct Group {
     pub name: &'static str,
@@ -17,6 +18,7 @@ pub struct Group {
 pub enum Constant {
     Number(u64),
     Text(&'static str),
+    Doubles(&'static [f64]),
 }
 
 /// The rows of a group: constants of a module, or variants of an enum.
@@ -57,7 +59,15 @@ pub const GROUPS: &[Group] = &[
     Group {
         name: "Layout",
         doc: "Sizes and references of the host layouts.",
-        rows: rows!(layout { LAYOUT_VERSION, SPAN_HEADER_LEN, INTERNED, LONG_NAME, MAX_NAMES, TUPLE_LEN }),
+        rows: rows!(layout {
+            LAYOUT_VERSION,
+            SPAN_HEADER_LEN,
+            INTERNED,
+            LONG_NAME,
+            MAX_NAMES,
+            TUPLE_LEN,
+            METRIC_TUPLE_LEN
+        }),
     },
     Group {
         name: "Entry",
@@ -123,7 +133,7 @@ pub const GROUPS: &[Group] = &[
     Group {
         name: "Count",
         doc: "What the plain module counts.",
-        rows: rows!(Count { Spans, Malformed, Unknown, Repaired }),
+        rows: rows!(Count { Spans, Malformed, Unknown, Repaired, Metrics, Invalid }),
     },
     Group {
         name: "Limit",
@@ -139,6 +149,40 @@ pub const GROUPS: &[Group] = &[
             ValueNodes,
             SpanBytes,
         }),
+    },
+    Group {
+        name: "MetricKind",
+        doc: "Kinds of metrics in the marshalled layout.",
+        rows: rows!(metric { COUNTER, UP_DOWN_COUNTER, GAUGE, HISTOGRAM, EXPONENTIAL }),
+    },
+    Group {
+        name: "InstrumentKind",
+        doc: "What an instrument of the plain module does, and the type of its numbers.",
+        rows: rows!(InstrumentCode {
+            CounterInt,
+            CounterDouble,
+            UpDownCounterInt,
+            UpDownCounterDouble,
+            GaugeInt,
+            GaugeDouble,
+            Histogram,
+            Exponential,
+        }),
+    },
+    Group {
+        name: "Bounds",
+        doc: "Bounds of buckets that a histogram has when nobody says others.",
+        rows: &[("OPENTELEMETRY", Constant::Doubles(&OPENTELEMETRY))],
+    },
+    Group {
+        name: "Temporality",
+        doc: "Since when what is collected counts.",
+        rows: rows!(TemporalityCode { Delta, Cumulative }),
+    },
+    Group {
+        name: "MeterProblem",
+        doc: "What the meter of the plain module counts.",
+        rows: rows!(MeterProblem { Invalid, Mended, Conflicts, Misfits, Misused }),
     },
     Group {
         name: "Key",

@@ -15,6 +15,8 @@ mod hostile;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod logs;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+mod meter;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod program;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod sids;

@@ -1,7 +1,7 @@
 //! Runs JavaScript over the classes of the module.
 
 use js_sys::{Error, Function, Object, Reflect};
-use spanloom_js::{Context, NodeLog, NodeTraceLog, Redactor, SidGenerator, WorkflowLog};
+use spanloom_js::{Context, Meter, NodeLog, NodeTraceLog, Redactor, SidGenerator, WorkflowLog};
 use wasm_bindgen::{JsCast, JsValue};
 
 /// The exported classes and functions, as a program imports them.
@@ -10,7 +10,9 @@ fn exports() -> Object {
     let options = js_sys::JSON::parse(r#"{"port":"8080"}"#).unwrap();
     let sids = SidGenerator::new(&options).unwrap();
     let sid = spanloom_js::Sid::parse(&sids.generate(&none).into()).unwrap();
-    let instances: [(&str, JsValue); 7] = [
+    let meter = Meter::new(&none).unwrap();
+    let name = JsValue::from_str("made");
+    let instances: [(&str, JsValue); 11] = [
         ("SidGenerator", sids.into()),
         ("Sid", sid.into()),
         ("NodeLog", NodeLog::new(&none).into()),
@@ -18,6 +20,10 @@ fn exports() -> Object {
         ("WorkflowLog", WorkflowLog::new(&none).into()),
         ("Context", Context::new().into()),
         ("Redactor", Redactor::new(&none).unwrap().into()),
+        ("Counter", meter.counter(&name, &none).into()),
+        ("Gauge", meter.gauge(&name, &none).into()),
+        ("Histogram", meter.histogram(&name, &none).into()),
+        ("Meter", meter.into()),
     ];
     let exports = Object::new();
     for (name, instance) in instances {
@@ -29,7 +35,7 @@ fn exports() -> Object {
 
 /// Runs the body of a function that knows the classes and `argument`. What it throws is the error.
 pub fn try_run(body: &str, argument: &JsValue) -> Result<JsValue, JsValue> {
-    let names = "SidGenerator, Sid, NodeLog, NodeTraceLog, WorkflowLog, Context, Redactor";
+    let names = "SidGenerator, Sid, NodeLog, NodeTraceLog, WorkflowLog, Context, Redactor, Meter, Counter, Gauge, Histogram";
     let program = format!("'use strict'; const {{ {names} }} = spanloom; {body}");
     let function = Function::new_with_args("spanloom, argument", &program);
     function.unchecked_ref::<Function>().call2(&JsValue::NULL, &exports(), argument)

@@ -75,6 +75,8 @@ fn a_callback_that_panics_is_a_problem_and_no_more() {
 #[test]
 fn what_does_not_fit_together_is_a_failed_page() {
     let registry = Registry::new();
+    let (told, problems) = std::sync::mpsc::channel();
+    registry.on_problem(move |problem| drop(told.send(problem.to_string())));
     let health = Health::builder().with_registry(&registry).build();
     registry.counter("a", "A").build().unwrap();
     let answer = health.answer("GET", "/metrics");
@@ -82,6 +84,8 @@ fn what_does_not_fit_together_is_a_failed_page() {
     registry.namespace("ns").unwrap().gauge("a", "A").build().unwrap();
     let answer = health.answer("GET", "/metrics");
     assert_eq!((answer.status, &*answer.body), (500, "Failed to get metrics"));
+    let problems: Vec<String> = problems.try_iter().collect();
+    assert!(problems.len() == 1 && problems[0].contains("dynamo_component_a"), "{problems:?}");
 }
 
 #[test]
