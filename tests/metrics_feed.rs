@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use spanloom::host::{Clock, ManualClock};
 use spanloom::meter::{MetricSink, Number, Point, Reader, Reading, Stream};
+use spanloom::native::SpoolConfig;
+use spanloom::otlp::decode_metrics;
 use spanloom::otlp::span::StatusCode;
 use spanloom::sample::TailRules;
 use spanloom::vocabulary::metric as name;
@@ -299,4 +301,45 @@ fn a_node_gets_the_code_of_its_call() {
     let mut codes = Vec::new();
     memory.each_span(|span| codes.extend(span.attribute("code").and_then(|code| code.as_int())));
     assert_eq!(codes, [10_404, 0]);
+}
+
+#[test]
+fn where_metrics_are_sent_workflows_are_measured() {
+    let (clock, memory) = (ManualClock::at(START), MemoryExporter::new());
+    let loom = Loom::builder().clock(clock.clone()).metric_exporter(memory.clone()).build();
+    answer(&loom, &clock);
+    flush(&loom);
+    let request = memory.take_metrics().concat();
+    let names: Vec<_> =
+        decode_metrics(&request).unwrap().metrics().map(|found| found.metric.name.to_owned()).collect();
+    // One flush is enough, also for what is counted last.
+    for name in [name::WORKFLOW_RUNS, name::NODE_TOKENS, name::EXPORTER_ACCEPTED] {
+        assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
+    }
+    let accepted = told(&loom, name::EXPORTER_ACCEPTED);
+    assert!(matches!(&accepted[..], [line] if line.contains("signal=metrics")), "{accepted:?}");
+}
+
+#[test]
+fn the_spool_is_told() {
+    let folder = std::env::temp_dir().join(format!("spanloom-metrics-feed-{}", std::process::id()));
+    let clock = ManualClock::at(START);
+    let loom = measuring(&clock).exporter(MemoryExporter::new()).spool(SpoolConfig::new(&folder)).build();
+    answer(&loom, &clock);
+    flush(&loom);
+    let mut lines = Vec::new();
+    // While the loom's thread is busy with the disk it may not be known.
+    for _ in 0..3_000 {
+        lines = told(&loom, "spanloom.spool.");
+        if !lines.is_empty() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let names: Vec<_> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
+    let expected = [name::SPOOL_BYTES, name::SPOOL_WAITING, name::SPOOL_UNSETTLED, name::SPOOL_FAILURES];
+    assert_eq!(names, expected, "{lines:?}");
+    assert_eq!(lines.last().unwrap(), "spanloom.spool.failures {} 0");
+    drop(loom);
+    std::fs::remove_dir_all(&folder).ok();
 }

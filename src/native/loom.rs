@@ -520,7 +520,7 @@ impl LoomBuilder {
     /// let loom = Loom::builder().metric_exporter(memory.clone()).build();
     /// loom.meter().counter("requests").build().add(1);
     /// let receipt = loom.flush(std::time::Duration::from_secs(5));
-    /// assert_eq!((receipt.points.delivered, receipt.points.pending), (1, 0));
+    /// assert!(receipt.points.delivered >= 1 && receipt.points.pending == 0);
     /// ```
     #[must_use]
     pub fn metric_exporter(mut self, exporter: impl MetricExporter + 'static) -> Self {

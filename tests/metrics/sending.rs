@@ -39,7 +39,7 @@ const LONG: Duration = Duration::from_secs(30);
 #[test]
 fn differences_arrive_once() {
     let memory = MemoryExporter::new();
-    let loom = Loom::builder().metric_exporter_with(memory.clone(), delta()).build();
+    let loom = Loom::builder().workflow_metrics(false).metric_exporter_with(memory.clone(), delta()).build();
     let counter = loom.meter().counter("c").build();
     for round in 1..4 {
         counter.add(round);
@@ -53,7 +53,11 @@ fn differences_arrive_once() {
 #[test]
 fn what_the_receiver_cannot_take_now_comes_again() {
     let (exporter, requests) = scripted([Answer::later("busy"), Answer::later("busy")]);
-    let loom = Loom::builder().on_notice(|_, _| ()).metric_exporter_with(exporter, delta()).build();
+    let loom = Loom::builder()
+        .workflow_metrics(false)
+        .on_notice(|_, _| ())
+        .metric_exporter_with(exporter, delta())
+        .build();
     loom.meter().counter("c").build().add(7);
     let receipt = loom.flush(LONG);
     assert_eq!((receipt.points.delivered, receipt.points.pending), (1, 0));
@@ -66,7 +70,11 @@ fn what_the_receiver_cannot_take_now_comes_again() {
 fn too_large_a_request_is_cut_and_all_of_it_arrives() {
     let large = || Answer::TooLarge { why: "413".to_owned() };
     let (exporter, requests) = scripted([large(), large()]);
-    let loom = Loom::builder().on_notice(|_, _| ()).metric_exporter_with(exporter, delta()).build();
+    let loom = Loom::builder()
+        .workflow_metrics(false)
+        .on_notice(|_, _| ())
+        .metric_exporter_with(exporter, delta())
+        .build();
     let counters = loom.meter().counter("c").labelled(["k"]);
     for k in 0..10 {
         counters.with([&k.to_string()]).add(1);
@@ -84,7 +92,11 @@ fn what_is_refused_is_accounted_for() {
     ];
     let (exporter, _requests) = scripted(answers);
     let options = MetricOptions { max_points: 2, ..delta() };
-    let loom = Loom::builder().on_notice(|_, _| ()).metric_exporter_with(exporter, options).build();
+    let loom = Loom::builder()
+        .workflow_metrics(false)
+        .on_notice(|_, _| ())
+        .metric_exporter_with(exporter, options)
+        .build();
     let counters = loom.meter().counter("c").labelled(["k"]);
     for k in ["a", "b", "c", "d", "e"] {
         counters.with([k]).add(1);
@@ -100,7 +112,7 @@ fn what_is_refused_is_accounted_for() {
 fn an_interval_that_is_over_sends_by_itself() {
     let (exporter, requests) = scripted([]);
     let options = MetricOptions { interval: Duration::from_millis(20), ..MetricOptions::default() };
-    let loom = Loom::builder().metric_exporter_with(exporter, options).build();
+    let loom = Loom::builder().workflow_metrics(false).metric_exporter_with(exporter, options).build();
     let counter = loom.meter().counter("c").build();
     counter.add(3);
     let mut last = 0.0;
@@ -116,7 +128,11 @@ fn an_interval_that_is_over_sends_by_itself() {
 #[test]
 fn the_last_loom_that_goes_sends_what_is_left() {
     let memory = MemoryExporter::new();
-    let loom = Loom::builder().metric_exporter(memory.clone()).shutdown_timeout(LONG).build();
+    let loom = Loom::builder()
+        .workflow_metrics(false)
+        .metric_exporter(memory.clone())
+        .shutdown_timeout(LONG)
+        .build();
     loom.meter().counter("c").build().add(4);
     drop(loom);
     assert_eq!(points(&memory.take_metrics().concat())["c{}"], 4.0);
@@ -132,7 +148,8 @@ fn a_dead_receiver_holds_up_nobody() {
         }
     }
     let (let_go, hangs) = channel();
-    let loom = Loom::builder().on_notice(|_, _| ()).metric_exporter(Hangs(hangs)).build();
+    let loom =
+        Loom::builder().workflow_metrics(false).on_notice(|_, _| ()).metric_exporter(Hangs(hangs)).build();
     loom.meter().counter("c").build().add(1);
     let started = std::time::Instant::now();
     let receipt = loom.flush(Duration::from_millis(50));
@@ -151,7 +168,7 @@ fn it_goes_over_http_as_protobuf_and_json() {
         let endpoint = format!("http://{}", receiver.local_addr().unwrap());
         let served = std::thread::spawn(move || serve_one(&receiver));
         let exporter = OtlpHttp::builder(endpoint).metrics().encoding(encoding).build().unwrap();
-        let loom = Loom::builder().metric_exporter(exporter).build();
+        let loom = Loom::builder().workflow_metrics(false).metric_exporter(exporter).build();
         loom.meter().counter("c").build().add(9);
         assert_eq!(loom.flush(LONG).points.delivered, 1);
         let (head, body) = served.join().unwrap();

@@ -9,7 +9,7 @@ use crate::points;
 #[test]
 fn what_threads_measure_adds_up() {
     let memory = MemoryExporter::new();
-    let loom = Loom::builder().metric_exporter(memory.clone()).build();
+    let loom = Loom::builder().workflow_metrics(false).metric_exporter(memory.clone()).build();
     let meter = loom.meter();
     let counter = meter.counter("counter").build();
     let labelled = meter.counter("labelled").labelled(["who", "what"]);
@@ -49,7 +49,8 @@ fn what_threads_measure_adds_up() {
 #[test]
 fn what_goes_beyond_the_limit_is_not_lost() {
     let memory = MemoryExporter::new();
-    let loom = Loom::builder().metric_exporter(memory.clone()).series_limit(10).build();
+    let loom =
+        Loom::builder().workflow_metrics(false).metric_exporter(memory.clone()).series_limit(10).build();
     let labelled = loom.meter().counter("c").labelled(["user"]);
     let any = loom.meter().counter("d").any_labels();
     for user in 0..200 {
@@ -89,7 +90,7 @@ fn measurements_that_are_none_are_left_out_and_counted() {
 #[test]
 fn examples_tell_the_span_that_was_current() {
     let memory = MemoryExporter::new();
-    let loom = Loom::builder().metric_exporter(memory.clone()).build();
+    let loom = Loom::builder().workflow_metrics(false).metric_exporter(memory.clone()).build();
     let counter = loom.meter().counter("c").build();
     counter.add(1);
     let run = loom.workflow("answer").start();

@@ -30,7 +30,7 @@ pub struct OutgoingMetrics<'a> {
 /// let loom = spanloom::Loom::builder().metric_exporter(Count).build();
 /// loom.meter().counter("requests").build().add(1);
 /// let receipt = loom.flush(std::time::Duration::from_secs(5));
-/// assert_eq!(receipt.points.delivered, 1);
+/// assert_eq!(receipt.points.pending, 0);
 /// ```
 pub trait MetricExporter: Send {
     /// What it is called in ledgers and messages.
