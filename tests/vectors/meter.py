@@ -53,9 +53,10 @@ class Sum:
 class Gauge:
     """A series of a gauge."""
 
-    __slots__ = ("_labels", "_number", "_value", "_is_new")
+    __slots__ = ("_meter", "_labels", "_number", "_value", "_is_new")
 
-    def __init__(self, _meter, instrument, labels):
+    def __init__(self, meter, instrument, labels):
+        self._meter = meter
         self._labels = labels
         self._number = instrument.number
         self._value = None
@@ -72,7 +73,12 @@ class Gauge:
         if not self._is_new:
             return None
         self._is_new = False
-        return (self._labels, 0, now, self._number(self._value))
+        try:
+            return (self._labels, 0, now, self._number(self._value))
+        except (TypeError, ValueError, OverflowError):
+            # No number, or one without end where whole ones are kept.
+            self._meter.invalid += 1
+            return None
 
 
 class Histogram:
