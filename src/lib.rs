@@ -146,7 +146,7 @@ pub use native::bridges::opentelemetry_sdk;
 pub use native::bridges::{logs, tracing};
 #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
 pub use native::{
-    Current, Endpoint, Entered, Exporter, FileExporter, Health, HealthBuilder, InNode, Ledger, Loom,
-    LoomBuilder, MemoryExporter, Meter, Node, NodeBuilder, Outgoing, Receipt, SetupError, Span, Workflow,
-    WorkflowBuilder, current,
+    Counter, Current, Endpoint, Entered, Exporter, FileExporter, Gauge, Health, HealthBuilder, Histogram,
+    InNode, Ledger, Loom, LoomBuilder, MemoryExporter, Meter, MetricExporter, Node, NodeBuilder, Outgoing,
+    Receipt, SetupError, Span, UpDownCounter, Workflow, WorkflowBuilder, current,
 };

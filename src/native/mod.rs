@@ -61,7 +61,7 @@ pub use health::HealthService;
 pub use health::{Activity, Endpoint, Health, HealthBuilder, ServeError};
 pub use ledger::{Ledger, Points, Receipt};
 pub use loom::{Loom, LoomBuilder};
-pub use meter::{Meter, MetricOptions};
+pub use meter::{Counter, Gauge, Histogram, Meter, MetricOptions, UpDownCounter};
 pub use node::{Node, NodeBuilder, Span};
 pub use spool_files::FolderFiles;
 pub use store::SpoolConfig;
