@@ -57,6 +57,19 @@ impl Default for MetricOptions {
     }
 }
 
+impl MetricOptions {
+    /// As astron-agent has it: every second, within five seconds.
+    ///
+    /// ```
+    /// let options = spanloom::native::MetricOptions::astron();
+    /// assert_eq!((options.interval.as_millis(), options.timeout.as_millis(), options.max_points), (1000, 5000, 1000));
+    /// ```
+    #[must_use]
+    pub fn astron() -> Self {
+        Self { interval: Duration::from_secs(1), timeout: Duration::from_secs(5), ..Self::default() }
+    }
+}
+
 /// A destination with its thread.
 pub(in crate::native) struct Periodic {
     name: String,
