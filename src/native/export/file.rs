@@ -12,6 +12,7 @@ use super::{Exporter, MetricExporter, Outgoing, OutgoingMetrics};
 use crate::deliver::{Answer, Reason};
 use crate::native::suppress::suppress;
 use crate::native::system_unix_nanos;
+use crate::otlp::DecodeError;
 
 const DAY_NANOS: u64 = 86_400 * 1_000_000_000;
 
@@ -220,6 +221,21 @@ fn rotate(path: &Path, keep: u32) -> io::Result<()> {
     }
 }
 
+impl FileExporter {
+    fn append_line(&mut self, line: Result<String, DecodeError>) -> Answer {
+        let mut line = match line {
+            Ok(line) => line,
+            Err(error) => return Answer::Refused { reason: Reason::EncodeError, why: error.to_string() },
+        };
+        line.push('\n');
+        match suppress(|| self.write(line.as_bytes(), system_unix_nanos())) {
+            Ok(()) => Answer::taken(),
+            // Disks get room again, and come back; until then the batch is better off where it is.
+            Err(error) => Answer::later(format!("{}: {error}", self.path.display())),
+        }
+    }
+}
+
 impl Exporter for FileExporter {
     fn name(&self) -> &str {
         "file"
@@ -231,16 +247,8 @@ impl Exporter for FileExporter {
         if self.request.is_empty() {
             return Answer::taken();
         }
-        let mut line = match crate::otlp::json::traces_to_json(&self.request) {
-            Ok(line) => line,
-            Err(error) => return Answer::Refused { reason: Reason::EncodeError, why: error.to_string() },
-        };
-        line.push('\n');
-        match suppress(|| self.write(line.as_bytes(), system_unix_nanos())) {
-            Ok(()) => Answer::taken(),
-            // Disks get room again, and come back; until then the batch is better off where it is.
-            Err(error) => Answer::later(format!("{}: {error}", self.path.display())),
-        }
+        let line = crate::otlp::json::traces_to_json(&self.request);
+        self.append_line(line)
     }
 
     fn twin(&self) -> Option<Box<dyn Exporter>> {
@@ -257,15 +265,7 @@ impl MetricExporter for FileExporter {
 
     /// A line of OTLP JSON for each request. A file has one signal: give metrics one of their own.
     fn export_metrics(&mut self, outgoing: &OutgoingMetrics<'_>) -> Answer {
-        let mut line = match crate::otlp::json::metrics_to_json(outgoing.request) {
-            Ok(line) => line,
-            Err(error) => return Answer::Refused { reason: Reason::EncodeError, why: error.to_string() },
-        };
-        line.push('\n');
-        match suppress(|| self.write(line.as_bytes(), system_unix_nanos())) {
-            Ok(()) => Answer::taken(),
-            Err(error) => Answer::later(format!("{}: {error}", self.path.display())),
-        }
+        self.append_line(crate::otlp::json::metrics_to_json(outgoing.request))
     }
 }
 
