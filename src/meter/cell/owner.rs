@@ -23,6 +23,8 @@ impl Slot {
     pub const SHARED: Self = Self(0);
     /// For programs that have one thread.
     pub const ONLY: Self = Self(1);
+    /// For threads that have not asked for theirs yet. To a cell it is as [`Self::SHARED`].
+    pub const UNKNOWN: Self = Self(UNKNOWN);
 
     /// The slot with this number, from 1; 0 is [`Self::SHARED`].
     #[inline]
@@ -32,10 +34,12 @@ impl Slot {
     }
 }
 
-/// Nobody has written yet.
-const NOBODY: u32 = 0;
+/// Nobody has written yet. No slot has this number, and none that of [`MANY`].
+const NOBODY: u32 = u32::MAX - 1;
 /// Several threads have written.
 const MANY: u32 = u32::MAX;
+/// The number of [`Slot::UNKNOWN`].
+const UNKNOWN: u32 = u32::MAX - 2;
 
 /// Where a thread writes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +53,28 @@ pub(super) enum Place {
 }
 
 /// Who writes to a cell.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Owner(AtomicU32);
 
+impl Default for Owner {
+    fn default() -> Self {
+        Self(AtomicU32::new(NOBODY))
+    }
+}
+
 impl Owner {
+    /// True where this thread alone writes to the cell's own part.
+    #[inline]
+    pub(super) fn is(&self, slot: Slot) -> bool {
+        // The numbers of slots that several threads have, or none yet, are never those of an owner.
+        self.0.load(Ordering::Relaxed) == slot.0
+    }
+
     /// What is known of this thread's place.
     #[inline]
     pub(super) fn place_of(&self, slot: Slot) -> Place {
         let owner = self.0.load(Ordering::Relaxed);
-        if owner == slot.0 && slot != Slot::SHARED {
+        if owner == slot.0 {
             Place::Own
         } else if owner == MANY {
             Place::Stripe
@@ -73,7 +90,7 @@ impl Owner {
         if current == MANY {
             return false;
         }
-        let may = slot != Slot::SHARED && slot.0 != MANY;
+        let may = slot != Slot::SHARED && slot.0 < UNKNOWN;
         if may && current == NOBODY {
             let claimed =
                 self.0.compare_exchange(NOBODY, slot.0, Ordering::Relaxed, Ordering::Relaxed).is_ok();

@@ -35,6 +35,17 @@ impl<N: Amount> Default for SumCell<N> {
 }
 
 impl<N: Amount> SumCell<N> {
+    /// Adds to it where this thread alone writes to it, which is the cheapest way there is; false, and nothing is added, where
+    /// that is not so or not known yet.
+    #[inline]
+    pub fn add_alone(&self, slot: Slot, amount: N) -> bool {
+        let is_own = self.owner.is(slot);
+        if is_own {
+            add_alone(&self.own, amount);
+        }
+        is_own
+    }
+
     /// Adds to it.
     #[inline]
     pub fn add(&self, slot: Slot, amount: N) {

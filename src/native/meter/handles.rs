@@ -84,6 +84,14 @@ impl<C: crate::meter::Cell> Bound<C> {
     }
 }
 
+/// Adds to a sum: by the cheapest way where this thread owns it.
+#[inline]
+fn add<N: Amount>(sum: &SumCell<N>, amount: N) {
+    if !sum.add_alone(slot::if_known(), amount) {
+        sum.add(slot::here(), amount);
+    }
+}
+
 /// Counts what only grows.
 ///
 /// ```
@@ -101,7 +109,7 @@ impl<N: Amount> Counter<N> {
     #[inline]
     pub fn add(&self, amount: N) {
         if amount >= N::default() && amount.is_measured() {
-            self.0.series.cell.add(slot::here(), amount);
+            add(&self.0.series.cell, amount);
             self.0.exemplify_amount(amount);
         } else {
             self.0.refuse();
@@ -132,7 +140,7 @@ impl<N: Amount> UpDownCounter<N> {
     #[inline]
     pub fn add(&self, amount: N) {
         if amount.is_measured() {
-            self.0.series.cell.add(slot::here(), amount);
+            add(&self.0.series.cell, amount);
             self.0.exemplify_amount(amount);
         } else {
             self.0.refuse();

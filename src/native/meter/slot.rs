@@ -8,11 +8,8 @@ use crate::meter::Slot;
 /// A bit for each slot that a living thread has. A word and no lock: a forked process has no thread that could open one.
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 
-/// The thread has not asked yet.
-const UNKNOWN: u32 = u32::MAX;
-
 thread_local! {
-    static HERE: Cell<u32> = const { Cell::new(UNKNOWN) };
+    static HERE: Cell<Slot> = const { Cell::new(Slot::UNKNOWN) };
     /// Gives the slot back when the thread ends. Apart from the number, so that reading that needs no registration.
     static HELD: Held = const { Held(Cell::new(0)) };
 }
@@ -22,18 +19,24 @@ struct Held(Cell<u32>);
 impl Drop for Held {
     fn drop(&mut self) {
         // What this thread still measures, in other destructors, goes to the shared part.
-        HERE.set(0);
+        HERE.set(Slot::SHARED);
         if let Some(bit) = self.0.get().checked_sub(1) {
             TAKEN.fetch_and(!(1 << bit), Ordering::Release);
         }
     }
 }
 
+/// The slot of this thread, or [`Slot::UNKNOWN`] where it has not asked for one.
+#[inline]
+pub(super) fn if_known() -> Slot {
+    HERE.get()
+}
+
 /// The slot of this thread.
 #[inline]
 pub(in crate::native) fn here() -> Slot {
-    let number = HERE.get();
-    if number == UNKNOWN { take() } else { Slot::new(number) }
+    let slot = HERE.get();
+    if slot == Slot::UNKNOWN { take() } else { slot }
 }
 
 #[cold]
@@ -44,9 +47,9 @@ fn take() -> Slot {
         held.0.set(number);
         number
     });
-    let number = number.unwrap_or(0);
-    HERE.set(number);
-    Slot::new(number)
+    let slot = Slot::new(number.unwrap_or(0));
+    HERE.set(slot);
+    slot
 }
 
 /// A number from 1 to 64 that no living thread has, or 0.
