@@ -42,6 +42,12 @@ pub trait Amount: Copy + PartialOrd + Default + Send + Sync + 'static + Into<Num
     /// The sum; a whole one stays at the end of its range instead of wrapping around.
     #[must_use]
     fn plus(self, other: Self) -> Self;
+    /// The sum, where it is within the range.
+    #[must_use]
+    #[inline]
+    fn checked_plus(self, other: Self) -> Option<Self> {
+        Some(self.plus(other))
+    }
     /// The difference.
     #[must_use]
     fn minus(self, other: Self) -> Self;
@@ -62,8 +68,11 @@ impl Amount for i64 {
     }
     #[inline]
     fn plus(self, other: Self) -> Self {
-        // A branch that is never taken costs less than waiting for what to choose.
-        self.checked_add(other).unwrap_or_else(|| end_of_range(other))
+        self.saturating_add(other)
+    }
+    #[inline]
+    fn checked_plus(self, other: Self) -> Option<Self> {
+        self.checked_add(other)
     }
     #[inline]
     fn minus(self, other: Self) -> Self {
@@ -80,13 +89,6 @@ impl Amount for i64 {
             Number::Double(number) => number as Self,
         }
     }
-}
-
-/// Where a sum stays that goes beyond.
-#[cold]
-#[inline(never)]
-const fn end_of_range(added: i64) -> i64 {
-    if added < 0 { i64::MIN } else { i64::MAX }
 }
 
 impl Amount for f64 {

@@ -63,6 +63,7 @@ impl<C: crate::meter::Cell> Bound<C> {
     }
 
     #[cold]
+    #[inline(never)]
     fn offer(&self, number: Number) {
         let make = || {
             let span = super::super::current().and_then(|current| current.context().span);
@@ -79,6 +80,7 @@ impl<C: crate::meter::Cell> Bound<C> {
     }
 
     #[cold]
+    #[inline(never)]
     fn refuse(&self) {
         self.shared.book.count_invalid();
     }
@@ -88,8 +90,14 @@ impl<C: crate::meter::Cell> Bound<C> {
 #[inline]
 fn add<N: Amount>(sum: &SumCell<N>, amount: N) {
     if !sum.add_alone(slot::if_known(), amount) {
-        sum.add(slot::here(), amount);
+        add_beside(sum, amount);
     }
+}
+
+/// Apart, so that the cheapest way has nothing to save and to bring back.
+#[inline(never)]
+fn add_beside<N: Amount>(sum: &SumCell<N>, amount: N) {
+    sum.add(slot::here(), amount);
 }
 
 /// Counts what only grows.
