@@ -23,6 +23,7 @@ mod exporter;
 mod file;
 mod headers;
 mod health;
+mod known;
 mod log_filters;
 mod model;
 #[cfg(feature = "yaml")]
@@ -45,6 +46,7 @@ pub use error::{ConfigError, ConfigWarning};
 pub use exporter::{Compression, ConsoleFormat, Exporting, FileExporting, OtlpExporting, Protocol, Signal};
 pub use headers::Headers;
 pub use health::{Canary, ExportersInHealth, Health};
+pub use known::{KnownSetting, known_settings};
 pub use log_filters::LogFilters;
 #[cfg(feature = "tracing")]
 pub use log_filters::LogFiltersError;
@@ -54,7 +56,6 @@ pub use model::{
 };
 pub(crate) use parse::percent_decoded;
 pub use secret::Secret;
-pub use settings::{KnownSetting, known_settings};
 
 /// The variable that names the configuration file.
 pub const FILE_VARIABLE: &str = "SPANLOOM_CONFIG";

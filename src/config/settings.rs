@@ -3,7 +3,7 @@
 //! Reading, printing and `docs/configuration.md` all go through this table, so none of them can know a setting that the
 //! others do not. Settings of exporters have a table of their own in [`exporter`](super::exporter), for there may be many.
 
-use super::exporter::{FIELDS, Signal, choice, show_path, variables};
+use super::exporter::{choice, show_path};
 use super::health::{self, ExportersInHealth};
 use super::model::{
     Config, ExemplarFilter, HistogramAggregation, LogLevel, Origin, Propagator, Temporality, put_attribute,
@@ -28,7 +28,7 @@ pub(super) struct Setting {
     pub(super) show: fn(&Config) -> String,
 }
 
-const OTEL: &str = "OpenTelemetry";
+pub(super) const OTEL: &str = "OpenTelemetry";
 const DYNAMO: &str = "Dynamo";
 const ASTRON: &str = "astron";
 const OPENINFERENCE: &str = "OpenInference";
@@ -782,76 +782,4 @@ fn set_propagators(draft: &mut Draft, given: &Given<'_>) -> Parsed<()> {
     }
     draft.config.propagators = wanted;
     Ok(())
-}
-
-/// What is known of a setting: what `docs/configuration.md` tells, for programs.
-///
-/// ```
-/// use spanloom::config::known_settings;
-/// let delay = known_settings().into_iter().find(|setting| setting.key == "batch.schedule_delay").unwrap();
-/// assert_eq!(delay.variables, ["OTEL_BSP_SCHEDULE_DELAY"]);
-/// assert_eq!((delay.default.as_str(), delay.system), ("5000 ms", "OpenTelemetry"));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KnownSetting {
-    /// Its path below `spanloom` in files.
-    pub key: String,
-    /// Its variables, those that count more behind the others.
-    pub variables: Vec<String>,
-    /// What counts where nothing was said.
-    pub default: String,
-    /// Whose setting it is.
-    pub system: &'static str,
-    /// What it does.
-    pub meaning: &'static str,
-}
-
-/// All settings.
-#[must_use]
-pub fn known_settings() -> Vec<KnownSetting> {
-    let defaults = Config::default();
-    let mut known: Vec<KnownSetting> = SETTINGS
-        .iter()
-        .map(|setting| KnownSetting {
-            key: setting.key.into(),
-            variables: setting.variables.iter().map(|name| (*name).into()).collect(),
-            default: (setting.show)(&defaults),
-            system: setting.system,
-            meaning: setting.meaning,
-        })
-        .collect();
-    for signal in Signal::ALL {
-        known.push(KnownSetting {
-            key: signal.key().into(),
-            variables: vec![signal.selector().into()],
-            default: "otlp".into(),
-            system: OTEL,
-            meaning: match signal {
-                Signal::Traces => {
-                    "where spans go: `otlp`, `console`, `otlp/stdout`, `none`; in a file a list of maps"
-                }
-                Signal::Metrics => "where metrics go, also `prometheus`",
-                Signal::Logs => "where log records go",
-            },
-        });
-    }
-    for field in &FIELDS {
-        let mut names: Vec<String> = Vec::new();
-        for signal in Signal::ALL {
-            for (name, _) in variables(field, signal) {
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-        }
-        known.push(KnownSetting {
-            key: format!("exporters[].{}", field.key),
-            variables: names,
-            default: field.default.into(),
-            system: OTEL,
-            meaning: field.meaning,
-        });
-    }
-    known
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use spanloom::SpanId;
-use spanloom::deliver::{Answer, Destination, Next, Parcel, Shipment};
+use spanloom::deliver::{Answer, Destination, Next, Options, Parcel, Shipment};
 use spanloom::host::{Entropy, SeededEntropy};
 use spanloom::record::{Record, RecordKind, finished_spans};
 
@@ -92,4 +92,8 @@ pub fn answer(destination: &mut Destination, shipment: &Shipment, answer: Answer
 
 pub fn later(seconds: Option<u64>) -> Answer {
     Answer::Later { after: seconds.map(Duration::from_secs), why: "busy".to_owned() }
+}
+
+pub fn batches_of(spans: u64) -> Destination {
+    Destination::new(&Options { batch_spans: spans, ..Options::default() })
 }

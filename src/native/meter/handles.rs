@@ -56,9 +56,9 @@ impl<C: crate::meter::Cell> Bound<C> {
 
     /// Offers what was measured as an example, where it is one.
     #[inline]
-    fn exemplify(&self, number: Number) {
+    fn exemplify(&self, number: impl Into<Number>) {
         if self.examples.wants_this() {
-            self.offer(number);
+            self.offer(number.into());
         }
     }
 
@@ -118,7 +118,7 @@ impl<N: Amount> Counter<N> {
     pub fn add(&self, amount: N) {
         if amount >= N::default() && amount.is_measured() {
             add(&self.0.series.cell, amount);
-            self.0.exemplify_amount(amount);
+            self.0.exemplify(amount);
         } else {
             self.0.refuse();
         }
@@ -149,7 +149,7 @@ impl<N: Amount> UpDownCounter<N> {
     pub fn add(&self, amount: N) {
         if amount.is_measured() {
             add(&self.0.series.cell, amount);
-            self.0.exemplify_amount(amount);
+            self.0.exemplify(amount);
         } else {
             self.0.refuse();
         }
@@ -178,14 +178,14 @@ impl<N: Amount> Gauge<N> {
     #[inline]
     pub fn set(&self, number: N) {
         self.0.series.cell.set(number);
-        self.0.exemplify_amount(number);
+        self.0.exemplify(number);
     }
 
     /// Moves it up or down.
     #[inline]
     pub fn add(&self, amount: N) {
         self.0.series.cell.add(amount);
-        self.0.exemplify_amount(amount);
+        self.0.exemplify(amount);
     }
 
     /// What it stands at; `None` where nobody has said.
@@ -212,7 +212,7 @@ impl Histogram {
     pub fn record(&self, number: f64) {
         if number.is_finite() {
             self.0.series.cell.record(slot::here(), number);
-            self.0.exemplify(Number::Double(number));
+            self.0.exemplify(number);
         } else {
             self.0.refuse();
         }
@@ -222,15 +222,6 @@ impl Histogram {
     #[inline]
     pub fn record_duration(&self, duration: Duration) {
         self.record(duration.as_secs_f64());
-    }
-}
-
-impl<C: crate::meter::Cell> Bound<C> {
-    #[inline]
-    fn exemplify_amount<N: Amount>(&self, amount: N) {
-        if self.examples.wants_this() {
-            self.offer(amount.into());
-        }
     }
 }
 
