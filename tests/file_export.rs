@@ -138,7 +138,7 @@ fn a_full_disk_is_a_reason_to_try_again() {
     loom.flush(PATIENCE);
     let records = memory.records();
     let outgoing = Outgoing {
-        records: &records,
+        runs: records.as_slice().into(),
         resource: &spanloom::otlp::Resource::default(),
         scope: &spanloom::otlp::Scope::default(),
         wording: spanloom::otlp::convention::Wording::default(),

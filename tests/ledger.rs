@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use spanloom::deliver::{Answer, Reason};
 use spanloom::host::{Entropy, ManualClock};
-use spanloom::record::{RecordKind, Records};
+use spanloom::record::RecordKind;
 use spanloom::redact::{HookAction, RedactRules};
 use spanloom::sample::TailRules;
 use spanloom::{
@@ -275,7 +275,7 @@ fn starts_that_never_end_are_handed_over_all_the_same() {
     let taken = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&taken);
     let sink = Does(move |outgoing: &Outgoing<'_>| {
-        count.fetch_add(Records::new(outgoing.records).count() as u64, Ordering::Relaxed);
+        count.fetch_add(outgoing.runs.records().count() as u64, Ordering::Relaxed);
         Ok(())
     });
     let loom = Loom::builder().exporter(sink).live_view(true).build();
@@ -333,7 +333,7 @@ fn what_a_sink_that_failed_got_is_not_given_again() {
     let seen = Arc::clone(&calls);
     let loom = Loom::builder()
         .exporter(Does(move |outgoing: &Outgoing<'_>| {
-            let kinds: Vec<_> = Records::new(outgoing.records).flatten().map(|record| record.kind).collect();
+            let kinds: Vec<_> = outgoing.runs.records().flatten().map(|record| record.kind).collect();
             seen.lock().unwrap().push(kinds);
             Err(io::Error::other("full"))
         }))

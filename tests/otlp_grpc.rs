@@ -205,7 +205,7 @@ impl Batch {
     fn outgoing(&self, within: Duration) -> Outgoing<'_> {
         let (resource, scope) = (&self.resource, &self.scope);
         Outgoing {
-            records: &self.records,
+            runs: self.records.as_slice().into(),
             resource,
             scope,
             wording: Wording::default(),

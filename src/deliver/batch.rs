@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::parcel::{Piece, Size};
+use super::runs::Runs;
 
 /// Records that are sent together, and are held until they are settled.
 #[derive(Debug, Default)]
@@ -69,9 +70,10 @@ pub struct Shipment {
 }
 
 impl Shipment {
-    /// Its records, as runs of whole records.
-    pub fn parts(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.pieces.iter().map(Piece::records)
+    /// Its records, where they stand.
+    #[must_use]
+    pub const fn runs(&self) -> Runs<'_> {
+        Runs::of_pieces(self.pieces.as_slice())
     }
 
     /// Its records as one stream; copied only where they come from several parcels.
@@ -80,7 +82,7 @@ impl Shipment {
         match self.pieces.as_slice() {
             [] => Cow::Borrowed(&[]),
             [piece] => Cow::Borrowed(piece.records()),
-            _ => Cow::Owned(self.parts().collect::<Vec<_>>().concat()),
+            _ => Cow::Owned(self.runs().iter().collect::<Vec<_>>().concat()),
         }
     }
 }

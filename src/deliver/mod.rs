@@ -48,7 +48,7 @@
 //! let mut now = SECOND;
 //! while !destination.flush_done() {
 //!     match destination.next(now) {
-//!         // Here a transport sends `shipment.records()`, within `shipment.within`.
+//!         // Here a transport sends `shipment.runs()`, within `shipment.within`.
 //!         Next::Send(shipment) => {
 //!             let answer = answers.pop().unwrap();
 //!             destination.answered(shipment.id, answer, now, &mut || 7); // the 7 is random
@@ -74,6 +74,7 @@ mod outbox;
 mod parcel;
 mod queue;
 mod reason;
+mod runs;
 mod settled;
 
 pub use answer::Answer;
@@ -86,3 +87,4 @@ pub use options::{Options, Overflow};
 pub use outbox::{AfterAnswer, MetricRequest, Outbox};
 pub use parcel::Parcel;
 pub use reason::Reason;
+pub use runs::Runs;

@@ -1,10 +1,11 @@
 //! Records on their way to several destinations, held in memory once.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::reason::Reason;
-use crate::record::{RecordError, RecordKind, Records};
+use crate::record::{ENVELOPE_LEN, RecordError, RecordKind, Records};
 
 /// How much there is in a run of records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub(super) struct Size {
     pub(super) records: usize,
     /// Spans that have ended.
     pub(super) spans: u64,
-    /// Bytes in an OTLP request, if every span of them goes into it.
+    /// Bytes in an OTLP request, if every span of them goes into it; where nobody has looked at them, a few more.
     pub(super) encoded: u64,
 }
 
@@ -76,11 +77,25 @@ impl Iterator for Sizes<'_> {
     }
 }
 
+/// The bytes of a parcel, wherever they are: who holds them holds the whole of what they stand in.
+#[derive(Clone)]
+struct Stream(Arc<dyn AsRef<[u8]> + Send + Sync>);
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stream").field(&(*self.0).as_ref().len()).finish()
+    }
+}
+
 /// The length of a message of this length as a field: its tag has one byte.
 fn field_len(length: usize) -> u64 {
     let bits = u64::from((length as u64 | 1).ilog2() + 1);
     1 + bits.div_ceil(7) + length as u64
 }
+
+/// No span in front of which a request has more bytes is recorded in a chunk: a tag, and the length of up to 2 MiB.
+#[cfg(feature = "native")]
+const LONGEST_HEAD: usize = 4;
 
 /// Some whole records, to be given to one destination or several: copies of it share the bytes.
 ///
@@ -89,7 +104,9 @@ fn field_len(length: usize) -> u64 {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Parcel {
-    stream: Arc<Vec<u8>>,
+    stream: Stream,
+    /// Where its records begin in the stream.
+    start: usize,
     size: Size,
     broken: u64,
     last_sequence: Option<u64>,
@@ -108,7 +125,30 @@ impl Parcel {
         if stream.capacity() / 2 > stream.len() {
             stream.shrink_to_fit();
         }
-        Self { stream: Arc::new(stream), size, broken, last_sequence: None, unspooled: None }
+        Self {
+            stream: Stream(Arc::new(stream)),
+            start: 0,
+            size,
+            broken,
+            last_sequence: None,
+            unspooled: None,
+        }
+    }
+
+    /// Takes records where they stand, so many spans that have ended and nothing else: known to whoever wrote them, so
+    /// nothing is looked at. How many bytes of OTLP they make is a little less than is noted here.
+    #[cfg(feature = "native")]
+    pub(crate) fn of_spans(
+        stream: Arc<dyn AsRef<[u8]> + Send + Sync>,
+        range: Range<usize>,
+        spans: u32,
+    ) -> Self {
+        let (bytes, records) = (range.len(), spans as usize);
+        // In a request there is a tag and a length in front of a span, and not an envelope.
+        let encoded = bytes.saturating_sub(records * (ENVELOPE_LEN - LONGEST_HEAD)) as u64;
+        let size = Size { bytes, records, spans: spans.into(), encoded };
+        let stream = Stream(stream);
+        Self { stream, start: range.start, size, broken: 0, last_sequence: None, unspooled: None }
     }
 
     /// The same, held by a spool under sequence numbers of which this is the last.
@@ -163,6 +203,12 @@ impl Parcel {
         self.size.bytes
     }
 
+    /// About how many bytes of a request they make, and never more than that.
+    #[cfg(all(test, feature = "native"))]
+    pub(crate) const fn encoded(&self) -> u64 {
+        self.size.encoded
+    }
+
     /// How many records could not be read: a wrong checksum, or a stream that ends too early.
     #[must_use]
     pub const fn broken(&self) -> u64 {
@@ -177,7 +223,7 @@ impl Parcel {
 
     /// All of it, as a piece.
     pub(super) fn into_piece(self, order: u64) -> Piece {
-        let range = 0..self.size.bytes;
+        let range = self.start..self.start + self.size.bytes;
         let (stored, unspooled) = (self.last_sequence.is_some(), self.unspooled);
         Piece { stream: self.stream, range, size: self.size, order, stored, unspooled }
     }
@@ -186,7 +232,7 @@ impl Parcel {
 /// A run of records out of a parcel.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
-    stream: Arc<Vec<u8>>,
+    stream: Stream,
     range: Range<usize>,
     pub(super) size: Size,
     /// Which parcel it is of.
@@ -199,7 +245,7 @@ pub(super) struct Piece {
 
 impl Piece {
     pub(super) fn records(&self) -> &[u8] {
-        self.stream.get(self.range.clone()).unwrap_or_default()
+        (*self.stream.0).as_ref().get(self.range.clone()).unwrap_or_default()
     }
 
     /// Under which reason it is lost where that is for want of room or of time.
@@ -213,8 +259,11 @@ impl Piece {
         let mut front = Size::default();
         let mut records = Sizes::new(self.records());
         loop {
-            // What cannot be read on cannot be cut.
-            let Some(record) = records.next() else { return (Some(self), None) };
+            let Some(record) = records.next() else {
+                // All of it goes on, or what cannot be read on cannot be cut. In the first case its size is exact by now.
+                let size = if front.bytes == self.size.bytes { front } else { self.size };
+                return (Some(Self { size, ..self }), None);
+            };
             let after = front.plus(record);
             if !goes_on(front, after) {
                 break;
@@ -226,7 +275,7 @@ impl Piece {
         }
         let middle = self.range.start + front.bytes;
         let first =
-            Self { stream: Arc::clone(&self.stream), range: self.range.start..middle, size: front, ..self };
+            Self { stream: self.stream.clone(), range: self.range.start..middle, size: front, ..self };
         self.range.start = middle;
         self.size = self.size.minus(front);
         (Some(first), Some(self))

@@ -19,9 +19,11 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::record::ENVELOPE_LEN;
+
 /// Records of one thread, as many as fit.
 pub(super) struct Chunk {
-    /// Bytes in the low half, spans in the high half: one number, so that both are seen together.
+    /// How far it is filled, as one number, so that all of it is seen together.
     filled: AtomicU64,
     bytes: Box<[UnsafeCell<MaybeUninit<u8>>]>,
 }
@@ -33,14 +35,27 @@ unsafe impl Sync for Chunk {}
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Filled {
     pub(super) bytes: u32,
-    pub(super) spans: u32,
+    /// Records of spans that have ended.
+    pub(super) spans: u16,
+    /// How often something else was appended.
+    pub(super) others: u16,
 }
+
+/// One more span, and one more of something else, in the number of [`Filled`].
+const SPAN: u64 = 1 << 32;
+const OTHER: u64 = 1 << 48;
+/// No chunk is larger. The shortest record is an envelope, so neither number overflows.
+const MOST_BYTES: usize = ENVELOPE_LEN * u16::MAX as usize;
 
 impl Filled {
     #[inline]
     const fn from_number(number: u64) -> Self {
-        let [b0, b1, b2, b3, s0, s1, s2, s3] = number.to_le_bytes();
-        Self { bytes: u32::from_le_bytes([b0, b1, b2, b3]), spans: u32::from_le_bytes([s0, s1, s2, s3]) }
+        let [b0, b1, b2, b3, s0, s1, o0, o1] = number.to_le_bytes();
+        Self {
+            bytes: u32::from_le_bytes([b0, b1, b2, b3]),
+            spans: u16::from_le_bytes([s0, s1]),
+            others: u16::from_le_bytes([o0, o1]),
+        }
     }
 }
 
@@ -52,18 +67,24 @@ impl Chunk {
 
     /// The bytes between two states of the chunk, or none where the later one has not been reached.
     pub(super) fn between(&self, from: Filled, to: Filled) -> &[u8] {
-        if to.bytes > self.filled().bytes {
-            return &[];
-        }
-        let Some(cells) = self.bytes.get(from.bytes as usize..to.bytes as usize) else { return &[] };
-        // SAFETY: all of these bytes stand before `filled`: they have been written, and are never written again.
-        unsafe { std::slice::from_raw_parts(cells.as_ptr().cast(), cells.len()) }
+        self.as_ref().get(from.bytes as usize..to.bytes as usize).unwrap_or_default()
     }
 
     /// Bytes that it has room for.
     #[cfg(test)]
     fn capacity(&self) -> usize {
         self.bytes.len()
+    }
+}
+
+impl AsRef<[u8]> for Chunk {
+    /// What it is filled with by now.
+    fn as_ref(&self) -> &[u8] {
+        let filled = self.filled().bytes as usize;
+        let Some(cells) = self.bytes.get(..filled) else { return &[] };
+        // SAFETY: all of these bytes stand before `filled`: they have been written, and are not written again while somebody
+        // holds the chunk.
+        unsafe { std::slice::from_raw_parts(cells.as_ptr().cast(), cells.len()) }
     }
 }
 
@@ -77,7 +98,7 @@ pub(super) struct Writer {
 impl Writer {
     /// A writer to a new chunk for so many bytes.
     pub(super) fn new(capacity: usize) -> Self {
-        let capacity = capacity.min(u32::MAX as usize);
+        let capacity = capacity.min(MOST_BYTES);
         let bytes = (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect();
         Self { chunk: Arc::new(Chunk { filled: AtomicU64::new(0), bytes }), filled: 0 }
     }
@@ -93,9 +114,10 @@ impl Writer {
         &self.chunk
     }
 
-    /// Appends bytes that end so many spans; false, and nothing is written, where there is no room.
+    /// Appends the record of a span that has ended, or records of another kind; false, and nothing is written, where there is
+    /// no room.
     #[inline]
-    pub(super) fn append(&mut self, bytes: &[u8], spans: u32) -> bool {
+    pub(super) fn append(&mut self, bytes: &[u8], is_ended_span: bool) -> bool {
         let at = Filled::from_number(self.filled).bytes as usize;
         let Some(place) = self.chunk.bytes.get(at..).and_then(|free| free.get(..bytes.len())) else {
             return false;
@@ -109,7 +131,7 @@ impl Writer {
                 bytes.len(),
             );
         }
-        self.filled += u64::from(spans) << 32 | bytes.len() as u64;
+        self.filled += if is_ended_span { SPAN } else { OTHER } + bytes.len() as u64;
         self.chunk.filled.store(self.filled, Ordering::Release);
         true
     }
@@ -124,45 +146,47 @@ mod tests {
         let mut writer = Writer::new(8);
         let chunk = Arc::clone(writer.chunk());
         assert_eq!((chunk.filled(), chunk.capacity()), (Filled::default(), 8));
-        assert!(writer.append(b"abc", 1));
+        assert!(writer.append(b"abc", true));
         let first = chunk.filled();
-        assert_eq!(first, Filled { bytes: 3, spans: 1 });
-        assert!(!writer.append(b"defghi", 1), "no room");
-        assert!(writer.append(b"defgh", 0));
+        assert_eq!(first, Filled { bytes: 3, spans: 1, others: 0 });
+        assert!(!writer.append(b"defghi", true), "no room");
+        assert!(writer.append(b"defgh", false));
         assert_eq!(chunk.between(Filled::default(), first), b"abc");
         assert_eq!(chunk.between(first, chunk.filled()), b"defgh");
-        assert_eq!(chunk.between(first, Filled { bytes: 9, spans: 0 }), b"", "not written yet");
+        assert_eq!(chunk.filled(), Filled { bytes: 8, spans: 1, others: 1 });
+        assert_eq!(chunk.between(first, Filled { bytes: 9, ..first }), b"", "not written yet");
         assert!(Writer::again(chunk).is_none(), "the writer holds it");
     }
 
     #[test]
     fn a_chunk_is_used_again_when_nobody_reads_it() {
         let mut writer = Writer::new(4);
-        assert!(writer.append(b"abcd", 1));
+        assert!(writer.append(b"abcd", true));
         let Writer { chunk, .. } = writer;
         let mut again = Writer::again(chunk).unwrap();
         assert_eq!(again.chunk().filled(), Filled::default());
-        assert!(again.append(b"xy", 1));
+        assert!(again.append(b"xy", true));
         assert_eq!(again.chunk().between(Filled::default(), again.chunk().filled()), b"xy");
     }
 
     #[test]
     fn a_reader_sees_whole_appends_while_they_are_made() {
-        let mut writer = Writer::new(if cfg!(miri) { 400 } else { 400_000 });
+        const LENGTH: usize = ENVELOPE_LEN;
+        let mut writer = Writer::new(LENGTH * if cfg!(miri) { 100 } else { 60_000 });
         let chunk = Arc::clone(writer.chunk());
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let mut number = 0u32;
-                while writer.append(&number.to_le_bytes(), 1) {
+                while writer.append(&[number.to_le_bytes(); LENGTH / 4].concat(), !number.is_multiple_of(3)) {
                     number += 1;
                 }
             });
             let (mut seen, mut expected) = (Filled::default(), 0u32);
             while (seen.bytes as usize) < chunk.capacity() {
                 let now = chunk.filled();
-                assert_eq!(now.bytes, now.spans * 4);
-                for number in chunk.between(seen, now).chunks(4) {
-                    assert_eq!(u32::from_le_bytes(number.try_into().unwrap()), expected);
+                assert_eq!(now.bytes as usize, (usize::from(now.spans) + usize::from(now.others)) * LENGTH);
+                for number in chunk.between(seen, now).chunks(LENGTH) {
+                    assert_eq!(number, [expected.to_le_bytes(); LENGTH / 4].concat());
                     expected += 1;
                 }
                 seen = now;

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use super::clock::{TimeSource, steady_now};
 use super::entropy::IdSource;
 use super::fork::{self, PerProcess};
-use super::here::{CHUNK, Piece, ThreadBuffer};
 use super::ledger::{Ledger, Receipt, Totals};
 use super::outlet::{Listener, Outlet, Sender};
-use super::pipeline::{Passed, Pipeline, Tail};
+use super::pipeline::{Passed, Pipeline, Stream, Tail};
 use super::store::{SpoolConfig, Store};
+use super::thread_buffer::{CHUNK, Piece, ThreadBuffer};
 use crate::deliver::{Amount, Dropped, Parcel, Reason};
 use crate::health::Exporters;
 use crate::record::Limits;
@@ -31,8 +31,10 @@ const LINGER: Duration = Duration::from_millis(200);
 /// As [`LINGER`], where they are to be written down within 50 ms.
 const LINGER_WITH_SPOOL: Duration = Duration::from_millis(20);
 
-/// About so many bytes go on together, as one parcel.
+/// About so many bytes are copied together, where they are copied.
 const TOGETHER: usize = 1 << 20;
+/// So many bytes of a chunk are handed on where they stand. Fewer are copied, and the chunk is free again.
+const WORTH_HOLDING: usize = CHUNK / 4;
 /// So many full chunks are taken at once: waking a thread takes longer than filling a chunk.
 const WORTH_WAKING: usize = 16;
 
@@ -289,7 +291,9 @@ impl Core {
             return;
         };
         locked(&self.inside().changing.totals).handed_over += spans;
-        collecting.pass_on(records.to_vec(), spans);
+        let mut passed = Passed::default();
+        collecting.take_on(Stream::Copied(records.to_vec()), spans, &mut passed);
+        collecting.pass_on(passed);
     }
 
     /// A workflow is about to end. Where it is decided over as a whole, what other threads recorded of it must not come
@@ -517,25 +521,38 @@ impl Collecting<'_> {
             (pieces, full)
         };
         self.inside.changing.full_chunks.fetch_sub(full, Ordering::Relaxed);
-        let mut waiting: usize = pieces.iter().map(|piece| piece.records().len()).sum();
-        let (mut records, mut spans) = (Vec::with_capacity(waiting.min(TOGETHER)), 0);
+        // What is written down is written in few large pieces.
+        let joins = self.pipeline.store.is_some();
+        let (mut joint, mut spans) = (Vec::new(), 0);
+        let mut passed = Passed::default();
         for piece in pieces {
-            if records.len() + piece.records().len() > TOGETHER {
-                let full = std::mem::replace(&mut records, Vec::with_capacity(waiting.min(TOGETHER)));
-                self.pass_on(full, std::mem::take(&mut spans));
+            let is_joined = joins || piece.len() < WORTH_HOLDING;
+            if !is_joined || joint.len() + piece.len() > TOGETHER {
+                self.take_on(
+                    Stream::Copied(std::mem::take(&mut joint)),
+                    std::mem::take(&mut spans),
+                    &mut passed,
+                );
             }
-            waiting -= piece.records().len();
-            records.extend_from_slice(piece.records());
-            spans += piece.spans();
-            buffer.give_back(piece);
+            if is_joined {
+                joint.extend_from_slice(piece.records());
+                spans += piece.spans();
+            } else {
+                let spans = piece.spans();
+                self.take_on(Stream::InPlace(piece), spans, &mut passed);
+            }
         }
-        if !records.is_empty() {
-            self.pass_on(records, spans);
+        self.take_on(Stream::Copied(joint), spans, &mut passed);
+        self.pass_on(passed);
+    }
+
+    fn take_on(&mut self, stream: Stream, spans: u64, passed: &mut Passed) {
+        if !stream.records().is_empty() {
+            self.pipeline.take_on(stream, spans, self.core.time.unix_nanos(), passed);
         }
     }
 
-    fn pass_on(&mut self, records: Vec<u8>, spans: u64) {
-        let passed = self.pipeline.pass_on(records, spans, self.core.time.unix_nanos());
+    fn pass_on(&mut self, passed: Passed) {
         self.offer(passed);
         if self.core.closed.load(Ordering::Acquire) {
             self.end_round(true);
@@ -548,7 +565,8 @@ impl Collecting<'_> {
     }
 
     fn decide(&mut self, finish: bool) {
-        let passed = self.pipeline.decide(finish, self.core.time.unix_nanos());
+        let mut passed = Passed::default();
+        self.pipeline.decide(finish, self.core.time.unix_nanos(), &mut passed);
         self.offer(passed);
     }
 
@@ -566,7 +584,7 @@ impl Collecting<'_> {
             // Without the totals: nobody who counts or looks is to wait for a disk. Until it is offered, it counts as pending.
             let parcel = match &mut self.pipeline.store {
                 Some(store) => store.keep(stream, self.core.room()),
-                None => Some(Parcel::new(stream)),
+                None => Some(stream.into_parcel()),
             };
             if let Some(parcel) = parcel {
                 self.core.offer(&mut locked(&self.inside.changing.totals), &parcel, self.flushes);

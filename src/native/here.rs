@@ -4,22 +4,17 @@
 //! Only when that is full the thread takes another one, and tells the loom's thread, which reads the full one.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::chunk::{Chunk, Filled, Writer};
-use super::core::{Core, locked, try_locked};
+use super::chunk::Writer;
+use super::core::{Core, locked};
 use super::fork::{self, PerProcess};
+use super::thread_buffer::{CHUNK, ThreadBuffer};
 use super::workflow::OwnedIdentity;
 use crate::context::{Context, TraceState};
 use crate::id::SpanId;
 use crate::record::{SpanBuilder, SpanRole, SpanStart};
 
-/// Bytes of a chunk. Longer records go a way of their own.
-pub(super) const CHUNK: usize = 64 << 10;
-/// Chunks that a thread keeps for later records.
-const SPARE: usize = 64;
 /// Builders that a thread keeps for later spans.
 const POOL: usize = 64;
 /// A builder whose buffers grew beyond this is not kept.
@@ -81,112 +76,6 @@ pub(super) fn passed(heritage: Option<&Arc<Heritage>>) -> Option<&Context> {
     heritage?.passed.as_deref()
 }
 
-/// Records of one thread for one loom, for those who take them on.
-#[derive(Default)]
-pub(super) struct ThreadBuffer {
-    /// The thread has ended, or the loom is gone: nothing is to wait here.
-    closed: AtomicBool,
-    /// The thread has ended: nothing comes here any more.
-    retired: AtomicBool,
-    reading: Mutex<Reading>,
-}
-
-#[derive(Default)]
-struct Reading {
-    /// Chunks from the oldest to the one that is being written, and how far each has been taken.
-    chunks: VecDeque<(Arc<Chunk>, Filled)>,
-    /// Chunks that have been taken whole, for the next time.
-    spare: Vec<Arc<Chunk>>,
-}
-
-impl Reading {
-    fn waiting(&self) -> u64 {
-        let waiting = |(chunk, taken): &(Arc<Chunk>, Filled)| chunk.filled().spans - taken.spans;
-        self.chunks.iter().map(|chunk| u64::from(waiting(chunk))).sum()
-    }
-}
-
-/// Records that were taken from a thread's buffer.
-pub(super) struct Piece {
-    chunk: Arc<Chunk>,
-    from: Filled,
-    to: Filled,
-}
-
-impl Piece {
-    pub(super) fn records(&self) -> &[u8] {
-        self.chunk.between(self.from, self.to)
-    }
-
-    pub(super) const fn spans(&self) -> u64 {
-        (self.to.spans - self.from.spans) as u64
-    }
-}
-
-impl ThreadBuffer {
-    /// From now on nothing waits here.
-    pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-    }
-
-    /// From now on nothing comes here. What a thread was about to append when the buffer was closed still may come before.
-    pub(super) fn retire(&self) {
-        self.close();
-        self.retired.store(true, Ordering::Release);
-    }
-
-    pub(super) fn is_retired(&self) -> bool {
-        self.retired.load(Ordering::Acquire)
-    }
-
-    fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
-    }
-
-    /// How many spans wait here.
-    pub(super) fn waiting(&self) -> u64 {
-        locked(&self.reading).waiting()
-    }
-
-    /// As [`Self::waiting`], where nobody is busy here.
-    pub(super) fn try_waiting(&self) -> Option<u64> {
-        try_locked(&self.reading).map(|reading| reading.waiting())
-    }
-
-    /// Takes what waits here; also says how many full chunks went with it.
-    pub(super) fn take(&self) -> (Vec<Piece>, usize) {
-        let mut reading = locked(&self.reading);
-        let mut pieces = Vec::with_capacity(reading.chunks.len());
-        for (chunk, taken) in &mut reading.chunks {
-            let from = std::mem::replace(taken, chunk.filled());
-            if from != *taken {
-                pieces.push(Piece { chunk: Arc::clone(chunk), from, to: *taken });
-            }
-        }
-        // All but the last one are full, and now they are read.
-        let full = reading.chunks.len().saturating_sub(1);
-        reading.chunks.drain(..full);
-        (pieces, full)
-    }
-
-    /// Gives back the room of what was taken.
-    pub(super) fn give_back(&self, piece: Piece) {
-        let mut reading = locked(&self.reading);
-        let in_use = reading.chunks.iter().any(|(chunk, _)| Arc::ptr_eq(chunk, &piece.chunk));
-        if !in_use && reading.spare.len() < SPARE {
-            reading.spare.push(piece.chunk);
-        }
-    }
-
-    /// A chunk for the thread's next records.
-    fn next_writer(&self) -> Writer {
-        let mut reading = locked(&self.reading);
-        let writer = reading.spare.pop().and_then(Writer::again).unwrap_or_else(|| Writer::new(CHUNK));
-        reading.chunks.push_back((Arc::clone(writer.chunk()), Filled::default()));
-        writer
-    }
-}
-
 /// A thread's way to one loom.
 struct Way {
     core: Arc<Core>,
@@ -195,28 +84,29 @@ struct Way {
 }
 
 impl Way {
-    /// Appends records that end so many spans; false where they have to go a way of their own.
+    /// Appends the record of a span that has ended, or records of another kind; false where they have to go a way of their
+    /// own.
     #[inline]
-    fn append(&mut self, records: &[u8], spans: u32) -> bool {
-        if self.buffer.closed.load(Ordering::Relaxed) {
+    fn append(&mut self, records: &[u8], is_ended_span: bool) -> bool {
+        if self.buffer.is_closed() {
             return false;
         }
-        self.writer.append(records, spans) || self.append_to_next(records, spans)
+        self.writer.append(records, is_ended_span) || self.append_to_next(records, is_ended_span)
     }
 
     #[cold]
     #[inline(never)]
-    fn append_to_next(&mut self, records: &[u8], spans: u32) -> bool {
+    fn append_to_next(&mut self, records: &[u8], is_ended_span: bool) -> bool {
         if records.len() > CHUNK {
             return false;
         }
         if !self.core.admits_chunk() {
-            self.core.refuse(u64::from(spans));
+            self.core.refuse(u64::from(is_ended_span));
             return true;
         }
         self.writer = self.buffer.next_writer();
         self.core.note_full_chunk();
-        self.writer.append(records, spans)
+        self.writer.append(records, is_ended_span)
     }
 }
 
@@ -355,7 +245,7 @@ pub(super) fn end_live(mut live: Box<Live>, at: Option<u64>) {
     let _ = HERE.try_with(|here| {
         let Ok(mut here) = here.try_borrow_mut() else { return };
         let Some(live) = unplaced.take() else { return };
-        if !here.way_to(&live.core).append(live.builder.record(), 1) {
+        if !here.way_to(&live.core).append(live.builder.record(), true) {
             unplaced = Some(live);
         } else if here.pool.len() < POOL && !live.builder.grew_beyond(LARGE) {
             here.pool.push(live);
@@ -376,8 +266,9 @@ fn keep_record(heritage: &Heritage, record: &[u8]) {
 
 /// Puts records into the thread's chunk that are no finished spans.
 pub(super) fn put_records(core: &Arc<Core>, records: &[u8]) {
-    let placed = HERE
-        .try_with(|here| here.try_borrow_mut().is_ok_and(|mut here| here.way_to(core).append(records, 0)));
+    let placed = HERE.try_with(|here| {
+        here.try_borrow_mut().is_ok_and(|mut here| here.way_to(core).append(records, false))
+    });
     if placed != Ok(true) {
         core.accept(records, 0);
     }

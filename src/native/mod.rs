@@ -41,6 +41,7 @@ mod spool_files;
 mod stderr;
 mod store;
 mod suppress;
+mod thread_buffer;
 mod workflow;
 
 pub use clock::system_unix_nanos;

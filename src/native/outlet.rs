@@ -341,9 +341,8 @@ pub(super) struct Flushing {
 
 /// Calls the exporter. A panic in it is an answer like any other: it is not the program's that records.
 fn send(exporter: &mut dyn Exporter, sender: &Sender, shipment: &Shipment) -> Answer {
-    let records = shipment.records();
     let outgoing = Outgoing {
-        records: &records,
+        runs: shipment.runs(),
         resource: &sender.resource,
         scope: &sender.scope,
         wording: sender.wording,

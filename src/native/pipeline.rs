@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::store::Store;
-use crate::deliver::{Dropped, Reason};
+use super::thread_buffer::Piece;
+use crate::deliver::{Dropped, Parcel, Reason};
 use crate::loom::{Losses, NodeFlags, Weaver, WeaverOptions, Woven};
 use crate::meter::{Feed, Hand};
 use crate::record::{Record, RecordKind, Records};
@@ -80,11 +81,34 @@ impl Tail {
     }
 }
 
+/// A stream of records.
+pub(super) enum Stream {
+    /// Where their thread wrote them.
+    InPlace(Piece),
+    Copied(Vec<u8>),
+}
+
+impl Stream {
+    pub(super) fn records(&self) -> &[u8] {
+        match self {
+            Self::InPlace(piece) => piece.records(),
+            Self::Copied(records) => records,
+        }
+    }
+
+    pub(super) fn into_parcel(self) -> Parcel {
+        match self {
+            Self::InPlace(piece) => piece.into_parcel(),
+            Self::Copied(records) => Parcel::new(records),
+        }
+    }
+}
+
 /// What came of records.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Passed {
-    /// Streams of records, to be offered to the destinations.
-    pub(super) streams: Vec<Vec<u8>>,
+    /// To be offered to the destinations.
+    pub(super) streams: Vec<Stream>,
     /// Spans that the tail sampler left out.
     pub(super) sampled_out: u64,
     /// Spans that nobody ended: they are offered without having been accepted.
@@ -95,16 +119,17 @@ pub(super) struct Passed {
 
 impl Pipeline {
     /// Takes records on their way; so many of them are of spans that have ended.
-    pub(super) fn pass_on(&mut self, records: Vec<u8>, spans: u64, now: u64) -> Passed {
+    pub(super) fn take_on(&mut self, stream: Stream, spans: u64, now: u64, passed: &mut Passed) {
         if let Some(feed) = &mut self.feed {
-            feed.take_stream(&records, hand_at(now));
+            feed.take_stream(stream.records(), hand_at(now));
         }
         let Some(tail) = &mut self.tail else {
-            return Passed { streams: vec![self.leaving(records)], ..Passed::default() };
+            passed.streams.push(self.leaving(stream));
+            return;
         };
-        tail.weaver.take_stream(&records, now);
+        tail.weaver.take_stream(stream.records(), now);
         tail.inside += spans;
-        self.decide(false, now)
+        self.decide(false, now, passed);
     }
 
     /// All threads were asked for their records; with `finish` nothing comes behind them.
@@ -117,9 +142,8 @@ impl Pipeline {
     }
 
     /// Decides over the workflows that are whole; with `finish` over all of them, as they are.
-    pub(super) fn decide(&mut self, finish: bool, now: u64) -> Passed {
-        let mut passed = Passed::default();
-        let Some(tail) = &mut self.tail else { return passed };
+    pub(super) fn decide(&mut self, finish: bool, now: u64, passed: &mut Passed) {
+        let Some(tail) = &mut self.tail else { return };
         let ready: Vec<Woven> =
             if finish { tail.weaver.finish(now).collect() } else { tail.weaver.poll(now).collect() };
         let mut kept = Vec::with_capacity(ready.len());
@@ -135,16 +159,17 @@ impl Pipeline {
                 None => passed.sampled_out += ended,
             }
         }
-        passed.lost = tail.newly_lost();
-        passed.streams = kept.into_iter().map(|records| self.leaving(records)).collect();
-        passed
+        for (reason, spans) in tail.newly_lost().iter() {
+            passed.lost.add(reason, spans);
+        }
+        passed.streams.extend(kept.into_iter().map(|records| self.leaving(Stream::Copied(records))));
     }
 
     /// Records as they leave: without secrets, where that is asked for.
-    fn leaving(&self, records: Vec<u8>) -> Vec<u8> {
+    fn leaving(&self, stream: Stream) -> Stream {
         match self.redactor.as_deref() {
-            Some(redactor) => redacted(redactor, &records),
-            None => records,
+            Some(redactor) => Stream::Copied(redacted(redactor, stream.records())),
+            None => stream,
         }
     }
 }
@@ -214,11 +239,10 @@ mod tests {
         ] {
             let tail = Some(Tail::new(TailRules::new().build()));
             let mut pipeline = Pipeline { feed: None, tail, redactor: None, store: None };
-            let mut lost = pipeline.pass_on(stream, 3, 10).lost;
-            for (reason, spans) in pipeline.decide(true, 20).lost.iter() {
-                lost.add(reason, spans);
-            }
-            assert_eq!(lost.iter().collect::<Vec<_>>(), [(reason, 1)]);
+            let mut passed = Passed::default();
+            pipeline.take_on(Stream::Copied(stream), 3, 10, &mut passed);
+            pipeline.decide(true, 20, &mut passed);
+            assert_eq!(passed.lost.iter().collect::<Vec<_>>(), [(reason, 1)]);
         }
     }
 }

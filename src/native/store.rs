@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use super::clock::system_unix_nanos;
 use super::entropy::system_u64;
+use super::pipeline::Stream;
 use super::spool_files::FolderFiles;
 use crate::deliver::{Amount, Dropped, Parcel, Reason};
 use crate::spool::{Recovered, RecoveryOptions, Spool, SpoolError, SpoolOptions, SpoolStatus, recover};
@@ -118,12 +119,13 @@ impl Store {
     }
 
     /// Writes records down, where that can be done. `None` where they are read back later, as there is no room now.
-    pub(super) fn keep(&mut self, records: Vec<u8>, room: Amount) -> Option<Parcel> {
+    pub(super) fn keep(&mut self, stream: Stream, room: Amount) -> Option<Parcel> {
         let now = system_unix_nanos();
-        let Some(spool) = &mut self.spool else { return Some(Parcel::new(records)) };
+        let Some(spool) = &mut self.spool else { return Some(stream.into_parcel()) };
+        let records = stream.records();
         let appended =
-            if self.durable { spool.append_durable(&records, now) } else { spool.append(&records, now) };
-        let parcel = Parcel::new(records);
+            if self.durable { spool.append_durable(records, now) } else { spool.append(records, now) };
+        let parcel = stream.into_parcel();
         let appended = match appended {
             Ok(appended) => appended,
             // What the spool does not have is held in memory, as without one.

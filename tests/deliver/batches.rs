@@ -145,5 +145,5 @@ fn destinations_share_the_bytes_of_a_parcel() {
     first.offer(shared.clone(), 0);
     second.offer(shared, 0);
     let (first, second) = (sent(&mut first, 0), sent(&mut second, 0));
-    assert!(std::ptr::eq(first.parts().next().unwrap(), second.parts().next().unwrap()));
+    assert!(std::ptr::eq(first.runs().iter().next().unwrap(), second.runs().iter().next().unwrap()));
 }

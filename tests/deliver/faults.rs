@@ -6,7 +6,7 @@ use std::time::Duration;
 use spanloom::deliver::{
     Answer, Counts, Destination, Dropped, Mark, Next, Options, Overflow, Parcel, Reason, Shipment,
 };
-use spanloom::record::{RecordKind, Records};
+use spanloom::record::RecordKind;
 
 use crate::world::*;
 
@@ -165,8 +165,8 @@ impl Run {
         assert!(shipment.spans <= self.options.batch_spans);
         assert!(shipment.encoded <= self.options.request_bytes);
         assert!(shipment.within <= self.options.timeout);
-        let bytes = shipment.parts().map(<[u8]>::len).sum::<usize>() as u64;
-        let records = shipment.parts().map(|part| Records::new(part).count()).sum::<usize>();
+        let bytes = shipment.runs().iter().map(<[u8]>::len).sum::<usize>() as u64;
+        let records = shipment.runs().records().count();
         assert!(records == 1 || shipment.encoded <= self.options.batch_bytes);
         self.largest_batch = self.largest_batch.max(bytes);
         if let Some(deadline) = self.closing {

@@ -84,7 +84,7 @@ proptest! {
         for _ in 0..2_000 {
             match destination.next(now) {
                 Next::Send(shipment) => {
-                    prop_assert!(shipment.parts().next().is_some());
+                    prop_assert!(shipment.runs().iter().next().is_some());
                     prop_assert_eq!(numbers(&shipment).len() as u64, shipment.spans);
                     let reply = replies.next().unwrap_or_else(Answer::taken);
                     destination.answered(shipment.id, reply, now, &mut || bits);

@@ -191,7 +191,7 @@ impl Batch {
 
     pub fn outgoing(&self, within: Duration) -> Outgoing<'_> {
         Outgoing {
-            records: &self.records,
+            runs: self.records.as_slice().into(),
             resource: &self.resource,
             scope: &self.scope,
             wording: Wording::default(),

@@ -62,7 +62,7 @@ pub fn encode() -> Scenario<'static> {
         let outgoing = Outgoing {
             within: std::time::Duration::MAX,
             running: false,
-            records: black_box(&records),
+            runs: black_box(records.as_slice()).into(),
             resource: &resource,
             scope: &scope,
             wording: Default::default(),
@@ -99,7 +99,7 @@ struct Forget;
 
 impl Exporter for Forget {
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
-        black_box(outgoing.records);
+        black_box(outgoing.runs);
         Answer::taken()
     }
 }

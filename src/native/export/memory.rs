@@ -80,7 +80,7 @@ impl MemoryExporter {
         let kept = self.kept();
         let Some((resource, scope, wording)) = &kept.resource else { return Vec::new() };
         Outgoing {
-            records: &kept.records,
+            runs: kept.records.as_slice().into(),
             resource,
             scope,
             wording: *wording,
@@ -157,7 +157,7 @@ impl Exporter for MemoryExporter {
 
     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
         let mut kept = self.kept();
-        kept.records.extend_from_slice(outgoing.records);
+        outgoing.runs.iter().for_each(|run| kept.records.extend_from_slice(run));
         if kept.resource.is_none() {
             kept.resource = Some((outgoing.resource.clone(), outgoing.scope.clone(), outgoing.wording));
         }

@@ -38,12 +38,12 @@ pub use metrics::{MetricExporter, OutgoingMetrics};
 #[cfg(any(feature = "otlp-http", feature = "otlp-grpc"))]
 pub use tls::Pem;
 
-use crate::deliver::Answer;
+use crate::deliver::{Answer, Runs};
 use crate::otlp::convention::Wording;
 use crate::otlp::span::{SpanView, field};
 use crate::otlp::wire::put_bytes_field;
 use crate::otlp::{Resource, Scope, encode_traces};
-use crate::record::{RecordKind, Records, finished_spans};
+use crate::record::RecordKind;
 use crate::vocabulary as key;
 
 /// Records on their way out, and who they are of: what a [`Exporter`] is given.
@@ -64,8 +64,8 @@ use crate::vocabulary as key;
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Outgoing<'a> {
-    /// A stream of records: read it with [`Records`](crate::record::Records).
-    pub records: &'a [u8],
+    /// Their records, where they stand.
+    pub runs: Runs<'a>,
     /// The program that they are of.
     pub resource: &'a Resource,
     /// The library that recorded them.
@@ -81,7 +81,7 @@ pub struct Outgoing<'a> {
 impl<'a> Outgoing<'a> {
     /// The spans that have ended, as OTLP `Span` messages.
     pub fn spans(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
-        finished_spans(self.records)
+        self.runs.finished_spans()
     }
 
     /// The spans that have ended, as an OTLP export request.
@@ -94,7 +94,7 @@ impl<'a> Outgoing<'a> {
 
     /// Appends what [`Self::to_otlp`] gives to a buffer.
     pub fn write_otlp(&self, request: &mut Vec<u8>) {
-        let running = if self.running { running_spans(self.records) } else { Vec::new() };
+        let running = if self.running { running_spans(self.runs) } else { Vec::new() };
         let spans = running.iter().map(Vec::as_slice).chain(self.spans());
         if self.wording.is_copy() {
             encode_traces(self.resource, self.scope, spans, request);
@@ -113,11 +113,11 @@ impl<'a> Outgoing<'a> {
 }
 
 /// The spans that have begun in this stream and not ended in it, marked as running. Their end follows under the same ids.
-fn running_spans(records: &[u8]) -> Vec<Vec<u8>> {
+fn running_spans(runs: Runs<'_>) -> Vec<Vec<u8>> {
     let ids = |span: &SpanView<'_>| (span.trace_id, span.span_id);
     let ended: HashSet<_> =
-        finished_spans(records).filter_map(|span| SpanView::read(span).ok()).map(|span| ids(&span)).collect();
-    Records::new(records)
+        runs.finished_spans().filter_map(|span| SpanView::read(span).ok()).map(|span| ids(&span)).collect();
+    runs.records()
         .flatten()
         .filter(|record| matches!(record.kind, RecordKind::Started | RecordKind::WorkflowOpened))
         .filter(|record| SpanView::read(record.body).is_ok_and(|span| !ended.contains(&ids(&span))))

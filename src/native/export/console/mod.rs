@@ -114,7 +114,10 @@ impl Console {
     fn print(&mut self, outgoing: &Outgoing<'_>) -> io::Result<()> {
         match &mut self.form {
             Form::Pretty { weaver, .. } => {
-                weaver.take_stream(outgoing.records, system_unix_nanos());
+                let now = system_unix_nanos();
+                for run in outgoing.runs.iter() {
+                    weaver.take_stream(run, now);
+                }
                 self.print_trees(false)
             }
             Form::Json => self.print_json(outgoing, stdouttrace::spans_to_json),
