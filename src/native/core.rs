@@ -12,7 +12,7 @@ use super::clock::{TimeSource, steady_now};
 use super::entropy::IdSource;
 use super::fork::{self, PerProcess};
 use super::ledger::{Ledger, Receipt, Totals};
-use super::outlet::{Listener, Outlet, Sender};
+use super::outlet::Outlet;
 use super::pipeline::{Passed, Pipeline, Stream, Tail};
 use super::store::{SpoolConfig, Store};
 use super::thread_buffer::{CHUNK, Piece, ThreadBuffer};
@@ -77,8 +77,6 @@ pub(super) struct Recipe {
     pub(super) tail: Option<TailSampler>,
     pub(super) redactor: Option<Arc<Redactor>>,
     pub(super) spool: Option<SpoolConfig>,
-    pub(super) sender: Arc<Sender>,
-    pub(super) listener: Arc<Listener>,
 }
 
 /// What changes while spans are recorded: apart from what each span reads, or every change would take that out of the caches of
@@ -151,7 +149,7 @@ impl Core {
             locked(&inside.pipeline).store = Some(Store::open(spool));
         }
         for outlet in &inside.outlets {
-            outlet.run_in_child(&recipe.sender, &recipe.listener);
+            outlet.run_in_child();
         }
         self.start_collector();
     }

@@ -7,25 +7,22 @@
 //!  loom's thread ──offer──▶ ┌─────────────┐ ──next──▶ outlet's thread ──export──▶ exporter
 //!  flush, shutdown ──────▶ │ Destination │ ◀─answered─────┘    (without the lock)
 //!        ▲                  └─────────────┘
-//!        └── told when what they wait for is done
+//!        └── told when what they wait for is done; a flush serves an exporter that never waits itself
 //! ```
 //!
 //! Waking a thread is a call of the system, and takes longer than recording some ten spans. So nobody is woken who would only
 //! find that there is nothing to do, and never while the lock is held that the woken one wants.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod serving;
+
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::clock::{steady_nanos, steady_now};
 use super::core::{locked, try_locked};
-use super::entropy::system_u64;
-use super::export::{Exporter, Outgoing};
+use super::export::Exporter;
 use super::fork;
-use super::suppress::suppress;
-use crate::deliver::{
-    Amount, Answer, Destination, Ledger, Mark, Next, Notice, Options, Parcel, Reason, Shipment,
-};
+use crate::deliver::{Amount, Destination, Ledger, Mark, Notice, Options, Parcel};
 use crate::health::ExporterHealth;
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
@@ -47,15 +44,26 @@ pub(super) type Listener = dyn Fn(&str, &Notice) + Send + Sync;
 
 /// One destination.
 pub(super) struct Outlet {
-    name: String,
-    options: Options,
+    post: Arc<Post>,
+    /// Whoever serves holds it. Who takes both locks takes this one first.
+    exporter: Mutex<Option<Box<dyn Exporter>>>,
     state: Mutex<State>,
     /// Wakes the thread that serves.
     work: Condvar,
     /// Wakes those who wait for it.
     done: Condvar,
+}
+
+/// What does not change, not even in a forked process.
+struct Post {
+    name: String,
+    /// The exporter waits for nothing, so a flush calls it itself.
+    is_immediate: bool,
+    options: Options,
+    sender: Arc<Sender>,
+    listener: Arc<Listener>,
     /// For a forked process, which has no other way to an exporter.
-    twin: Arc<Mutex<Option<Box<dyn Exporter>>>>,
+    twin: Mutex<Option<Box<dyn Exporter>>>,
 }
 
 struct State {
@@ -85,16 +93,22 @@ impl Outlet {
         sender: &Arc<Sender>,
         listener: &Arc<Listener>,
     ) -> Arc<Self> {
-        let twin = Arc::new(Mutex::new(exporter.twin()));
-        let outlet = Arc::new(Self::new(exporter.name(), options, twin));
-        outlet.run(exporter, sender, listener);
+        let post = Post {
+            name: exporter.name().to_owned(),
+            is_immediate: exporter.is_immediate(),
+            options: options.clone(),
+            sender: Arc::clone(sender),
+            listener: Arc::clone(listener),
+            twin: Mutex::new(exporter.twin()),
+        };
+        let outlet = Arc::new(Self::new(Arc::new(post)));
+        outlet.run(exporter);
         outlet
     }
 
-    fn new(name: &str, options: &Options, twin: Arc<Mutex<Option<Box<dyn Exporter>>>>) -> Self {
-        let destination = Destination::new(options);
+    fn new(post: Arc<Post>) -> Self {
         let state = State {
-            destination,
+            destination: Destination::new(&post.options),
             flushes: 0,
             flushed: 0,
             gone: false,
@@ -102,37 +116,36 @@ impl Outlet {
             waiting: Vec::new(),
         };
         Self {
-            name: name.to_owned(),
-            options: options.clone(),
+            post,
+            exporter: Mutex::new(None),
             state: Mutex::new(state),
             work: Condvar::new(),
             done: Condvar::new(),
-            twin,
         }
     }
 
     /// The same destination in a forked process, where nobody serves it yet. Waits for nothing of the parent's.
     pub(super) fn in_child(&self) -> Arc<Self> {
-        Arc::new(Self::new(&self.name, &self.options, Arc::clone(&self.twin)))
+        Arc::new(Self::new(Arc::clone(&self.post)))
     }
 
     /// Starts the thread that serves the destination in a forked process.
-    pub(super) fn run_in_child(self: &Arc<Self>, sender: &Arc<Sender>, listener: &Arc<Listener>) {
-        let exporter = try_locked(&self.twin).and_then(|mut twin| {
+    pub(super) fn run_in_child(self: &Arc<Self>) {
+        let exporter = try_locked(&self.post.twin).and_then(|mut twin| {
             let exporter = twin.take()?;
             *twin = exporter.twin();
             Some(exporter)
         });
         match exporter {
-            Some(exporter) => self.run(exporter, sender, listener),
+            Some(exporter) => self.run(exporter),
             None => self.end_now(),
         }
     }
 
-    fn run(self: &Arc<Self>, exporter: Box<dyn Exporter>, sender: &Arc<Sender>, listener: &Arc<Listener>) {
-        let (served, sender, listener) = (Arc::clone(self), Arc::clone(sender), Arc::clone(listener));
-        let name = format!("spanloom-{}", self.name);
-        if fork::spawn(&name, move || served.serve(exporter, &sender, &*listener)).is_err() {
+    fn run(self: &Arc<Self>, exporter: Box<dyn Exporter>) {
+        *locked(&self.exporter) = Some(exporter);
+        let served = Arc::clone(self);
+        if fork::spawn(&format!("spanloom-{}", self.name()), move || served.serve()).is_err() {
             // A system that has no thread for us.
             self.end_now();
         }
@@ -148,19 +161,22 @@ impl Outlet {
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.name
+        &self.post.name
     }
 
-    /// Takes a parcel in. Where a flush follows at once, the thread is woken for that, and for this only if it can send.
+    /// Takes a parcel in. Where a flush follows at once, the thread is woken for that, and for this only if it can send and
+    /// nobody else will.
     pub(super) fn offer(&self, parcel: Parcel, flushes: bool) {
         let mut state = locked(&self.state);
         let now = steady_nanos();
         let offered = state.destination.offer(parcel, now);
         let latest = if flushes { now } else { u64::MAX };
-        let is_due = state
-            .destination
-            .due()
-            .is_some_and(|due| due <= latest && state.rests_until.is_some_and(|until| due < until));
+        let is_served = flushes && self.post.is_immediate;
+        let is_due = !is_served
+            && state
+                .destination
+                .due()
+                .is_some_and(|due| due <= latest && state.rests_until.is_some_and(|until| due < until));
         // What is dropped may have been the last that a flush or a shutdown waits for.
         if is_due || offered.dropped > 0 {
             self.wake(state);
@@ -187,7 +203,7 @@ impl Outlet {
 
     /// How it is doing.
     pub(super) fn health(&self) -> ExporterHealth {
-        ExporterHealth::of(&self.name, &locked(&self.state).destination)
+        ExporterHealth::of(self.name(), &locked(&self.state).destination)
     }
 
     /// For how much more there is room.
@@ -207,12 +223,17 @@ impl Outlet {
         let mark = state.destination.begin_flush(now, now.saturating_add(nanos_until(deadline)));
         state.flushes += 1;
         let flushing = Flushing { mark, number: state.flushes };
-        self.wake(state);
+        if !self.post.is_immediate {
+            self.wake(state);
+        }
         flushing
     }
 
     /// Waits until it is sent, or the deadline has passed.
     pub(super) fn wait_flushed(&self, flushing: &Flushing, deadline: Instant) {
+        if self.post.is_immediate && !self.serve_here() {
+            return;
+        }
         let mut state = locked(&self.state);
         if !state.is_flushed(flushing) {
             state.waiting.push(*flushing);
@@ -279,57 +300,6 @@ impl Outlet {
         self.done.notify_all();
         locked(&self.state)
     }
-
-    fn serve(&self, mut exporter: Box<dyn Exporter>, sender: &Sender, listener: &Listener) {
-        let generation = fork::generation();
-        let mut state = locked(&self.state);
-        loop {
-            match state.destination.next(steady_nanos()) {
-                Next::Send(shipment) => {
-                    drop(state);
-                    let answer = send(&mut *exporter, sender, &shipment);
-                    if fork::generation() != generation {
-                        // The exporter has forked, and this is the child: what waits here is for the parent to send.
-                        return;
-                    }
-                    state = locked(&self.state);
-                    state.destination.answered(shipment.id, answer, steady_nanos(), &mut system_u64);
-                    drop(shipment);
-                    let notices = state.destination.take_notices();
-                    state = self.tell_waiting(state);
-                    if !notices.is_empty() {
-                        drop(state);
-                        self.tell(&notices, listener);
-                        state = locked(&self.state);
-                    }
-                }
-                _ if state.flushed < state.flushes && state.destination.flush_done() => {
-                    let number = state.flushes;
-                    drop(state);
-                    write_out(&mut *exporter);
-                    state = locked(&self.state);
-                    state.flushed = number;
-                    state = self.tell_waiting(state);
-                }
-                _ if state.destination.is_over() => break,
-                Next::Wait(until) => state = self.rest(state, until),
-                Next::Idle => state = self.rest(state, u64::MAX),
-            }
-        }
-        let notices = state.destination.take_notices();
-        drop(state);
-        self.tell(&notices, listener);
-        write_out(&mut *exporter);
-        drop(exporter);
-        locked(&self.state).gone = true;
-        self.done.notify_all();
-    }
-
-    fn tell(&self, notices: &[Notice], listener: &Listener) {
-        for notice in notices {
-            let _ = catch_unwind(AssertUnwindSafe(|| listener(&self.name, notice)));
-        }
-    }
 }
 
 /// A flush that is under way.
@@ -337,26 +307,6 @@ impl Outlet {
 pub(super) struct Flushing {
     mark: Mark,
     number: u64,
-}
-
-/// Calls the exporter. A panic in it is an answer like any other: it is not the program's that records.
-fn send(exporter: &mut dyn Exporter, sender: &Sender, shipment: &Shipment) -> Answer {
-    let outgoing = Outgoing {
-        runs: shipment.runs(),
-        resource: &sender.resource,
-        scope: &sender.scope,
-        wording: sender.wording,
-        within: shipment.within,
-        running: sender.running,
-    };
-    catch_unwind(AssertUnwindSafe(|| suppress(|| exporter.export(&outgoing)))).unwrap_or_else(|_| {
-        Answer::Refused { reason: Reason::NonRetryable, why: "the exporter panicked".to_owned() }
-    })
-}
-
-fn write_out(exporter: &mut dyn Exporter) {
-    // What an exporter could not write out it keeps, or tells with its next answer.
-    let _ = catch_unwind(AssertUnwindSafe(|| suppress(|| exporter.flush())));
 }
 
 fn nanos_until(deadline: Instant) -> u64 {

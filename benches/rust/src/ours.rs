@@ -102,6 +102,10 @@ impl Exporter for Forget {
         black_box(outgoing.runs);
         Answer::taken()
     }
+
+    fn is_immediate(&self) -> bool {
+        true
+    }
 }
 
 /// Makes requests and drops them; the buffer is used again, as an exporter's is.
@@ -116,6 +120,10 @@ impl Exporter for Encode {
         encode_traces(outgoing.resource, outgoing.scope, outgoing.spans(), &mut self.request);
         black_box(&self.request);
         Answer::taken()
+    }
+
+    fn is_immediate(&self) -> bool {
+        true
     }
 }
 

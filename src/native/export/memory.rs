@@ -111,7 +111,8 @@ impl MemoryExporter {
 
     /// Shows each ended span to `look`, in the order in which they ended.
     pub fn each_span(&self, mut look: impl FnMut(SpanView<'_>)) {
-        for span in finished_spans(&self.kept().records) {
+        // A copy: `look` may flush, and then this exporter is called from here.
+        for span in finished_spans(&self.records()) {
             if let Ok(span) = SpanView::read(span) {
                 look(span);
             }
@@ -162,6 +163,10 @@ impl Exporter for MemoryExporter {
             kept.resource = Some((outgoing.resource.clone(), outgoing.scope.clone(), outgoing.wording));
         }
         Answer::taken()
+    }
+
+    fn is_immediate(&self) -> bool {
+        true
     }
 
     fn twin(&self) -> Option<Box<dyn Exporter>> {

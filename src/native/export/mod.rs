@@ -169,6 +169,32 @@ pub trait Exporter: Send {
         Ok(())
     }
 
+    /// True where [`Self::export`] and [`Self::flush`] wait for nothing: no network, no disk, no lock that is held for long. Then
+    /// [`Loom::flush`](crate::Loom::flush) calls the exporter on its own thread, and wakes no other one for it. An exporter
+    /// that says so and waits all the same makes a flush miss its deadline.
+    ///
+    /// ```
+    /// use spanloom::deliver::Answer;
+    /// use spanloom::{Exporter, Outgoing};
+    /// #[derive(Default)]
+    /// struct Count(u64);
+    /// impl Exporter for Count {
+    ///     fn export(&mut self, outgoing: &Outgoing<'_>) -> Answer {
+    ///         self.0 += outgoing.spans().count() as u64;
+    ///         Answer::taken()
+    ///     }
+    ///     fn is_immediate(&self) -> bool {
+    ///         true
+    ///     }
+    /// }
+    /// let loom = spanloom::Loom::builder().exporter(Count::default()).build();
+    /// loom.workflow("answer").start().end();
+    /// assert_eq!(loom.flush(std::time::Duration::from_secs(5)).delivered, 1);
+    /// ```
+    fn is_immediate(&self) -> bool {
+        false
+    }
+
     /// Another exporter to the same destination, which shares no lock and no connection with this one. It is asked for when
     /// the loom is made, and used when the process forks: the child has no thread but the one that forked, and cannot get at
     /// the exporters of its parent. Without a twin, what a child records is lost to this destination, and counted.

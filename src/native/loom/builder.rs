@@ -425,7 +425,7 @@ impl LoomBuilder {
                 Periodic::start(&meter, exporter, options, &sender, &listener)
             })
             .collect();
-        let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool, sender, listener };
+        let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool };
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,

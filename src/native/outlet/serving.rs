@@ -1,0 +1,135 @@
+//! Calling the exporter: by the thread that serves the destination, or, where the exporter waits for nothing, by a flush.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::MutexGuard;
+
+use super::{Outlet, Sender, State};
+use crate::deliver::{Answer, Next, Notice, Reason, Shipment};
+use crate::native::clock::steady_nanos;
+use crate::native::core::{locked, try_locked};
+use crate::native::entropy::system_u64;
+use crate::native::export::{Exporter, Outgoing};
+use crate::native::fork;
+use crate::native::suppress::suppress;
+
+/// How far a destination was served.
+enum Served<'a> {
+    /// Nothing is to be done before this time, unless something comes; `u64::MAX` for none.
+    Until(u64, MutexGuard<'a, State>),
+    /// It is shut down, and all is settled.
+    Over,
+    /// The exporter has forked, and this is the child: what waits here is for the parent to send. Its locks are, too.
+    InChild,
+}
+
+impl Outlet {
+    /// What the destination's thread does.
+    pub(super) fn serve(&self) {
+        loop {
+            let mut exporter = locked(&self.exporter);
+            let Some(serving) = exporter.as_deref_mut() else { break };
+            match self.serve_now(serving) {
+                Served::Until(until, state) => {
+                    // Given up before the other lock, so that a flush that comes now finds it free.
+                    drop(exporter);
+                    drop(self.rest(state, until));
+                }
+                Served::Over => break,
+                Served::InChild => return,
+            }
+        }
+        let exporter = locked(&self.exporter).take();
+        let notices = locked(&self.state).destination.take_notices();
+        self.tell(&notices);
+        if let Some(mut exporter) = exporter {
+            write_out(&mut *exporter);
+        }
+        locked(&self.state).gone = true;
+        self.done.notify_all();
+    }
+
+    /// Does what is to be done now on this thread, unless somebody is at it already, who then does it. False where this is
+    /// another process now, which has nothing to wait for.
+    pub(super) fn serve_here(&self) -> bool {
+        let Some(mut exporter) = try_locked(&self.exporter) else { return true };
+        let Some(serving) = exporter.as_deref_mut() else { return true };
+        let state = match self.serve_now(serving) {
+            Served::Until(until, state) if state.rests_until.is_none_or(|rests| rests <= until) => {
+                drop(exporter);
+                drop(state);
+                return true;
+            }
+            Served::Until(_, state) => state,
+            Served::Over => locked(&self.state),
+            Served::InChild => return false,
+        };
+        // What remains is for the thread, which does not know of it.
+        drop(exporter);
+        self.wake(state);
+        true
+    }
+
+    /// Does all that is to be done now.
+    fn serve_now(&self, exporter: &mut dyn Exporter) -> Served<'_> {
+        let generation = fork::generation();
+        let mut state = locked(&self.state);
+        loop {
+            match state.destination.next(steady_nanos()) {
+                Next::Send(shipment) => {
+                    drop(state);
+                    let answer = send(exporter, &self.post.sender, &shipment);
+                    if fork::generation() != generation {
+                        return Served::InChild;
+                    }
+                    state = locked(&self.state);
+                    state.destination.answered(shipment.id, answer, steady_nanos(), &mut system_u64);
+                    drop(shipment);
+                    let notices = state.destination.take_notices();
+                    state = self.tell_waiting(state);
+                    if !notices.is_empty() {
+                        drop(state);
+                        self.tell(&notices);
+                        state = locked(&self.state);
+                    }
+                }
+                _ if state.flushed < state.flushes && state.destination.flush_done() => {
+                    let number = state.flushes;
+                    drop(state);
+                    write_out(exporter);
+                    state = locked(&self.state);
+                    state.flushed = number;
+                    state = self.tell_waiting(state);
+                }
+                _ if state.destination.is_over() => return Served::Over,
+                Next::Wait(until) => return Served::Until(until, state),
+                Next::Idle => return Served::Until(u64::MAX, state),
+            }
+        }
+    }
+
+    fn tell(&self, notices: &[Notice]) {
+        for notice in notices {
+            let _ = catch_unwind(AssertUnwindSafe(|| (self.post.listener)(self.name(), notice)));
+        }
+    }
+}
+
+/// Calls the exporter. A panic in it is an answer like any other: it is not the program's that records.
+fn send(exporter: &mut dyn Exporter, sender: &Sender, shipment: &Shipment) -> Answer {
+    let outgoing = Outgoing {
+        runs: shipment.runs(),
+        resource: &sender.resource,
+        scope: &sender.scope,
+        wording: sender.wording,
+        within: shipment.within,
+        running: sender.running,
+    };
+    catch_unwind(AssertUnwindSafe(|| suppress(|| exporter.export(&outgoing)))).unwrap_or_else(|_| {
+        Answer::Refused { reason: Reason::NonRetryable, why: "the exporter panicked".to_owned() }
+    })
+}
+
+fn write_out(exporter: &mut dyn Exporter) {
+    // What an exporter could not write out it keeps, or tells with its next answer.
+    let _ = catch_unwind(AssertUnwindSafe(|| suppress(|| exporter.flush())));
+}
