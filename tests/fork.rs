@@ -9,15 +9,15 @@ mod bridges;
 mod scratch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use scratch::Folder;
-use spanloom::deliver::{Options, Reason};
+use spanloom::deliver::{Answer, Options, Reason};
 use spanloom::host::{Clock, SeededEntropy};
 use spanloom::native::{OtlpHttp, SpoolConfig};
-use spanloom::{FileExporter, Loom, LoomBuilder, MemoryExporter, Node};
+use spanloom::{Exporter, FileExporter, Loom, LoomBuilder, MemoryExporter, Node, Outgoing};
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
 
 const LONG: Duration = Duration::from_secs(30);
@@ -291,6 +291,41 @@ fn f18_locks_that_were_held_at_the_fork_are_not_waited_for() {
     assert_eq!(loom.flush(LONG).pending, 0);
     let report = collector.report();
     assert_eq!((report.spans.unique(), report.spans.duplicates()), (5, 0));
+}
+
+/// Forks when it is called for the first time.
+struct Forks(Arc<AtomicI32>);
+
+impl Exporter for Forks {
+    fn export(&mut self, _: &Outgoing<'_>) -> Answer {
+        if self.0.load(Ordering::Relaxed) < 0 {
+            // SAFETY: the child goes on as the test below says.
+            self.0.store(unsafe { libc::fork() }, Ordering::Relaxed);
+        }
+        Answer::taken()
+    }
+
+    fn is_immediate(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn f18_an_exporter_forks_that_is_called_by_a_flush() {
+    let _alone = alone();
+    let child = Arc::new(AtomicI32::new(-1));
+    let loom = Loom::builder().exporter(Forks(Arc::clone(&child))).build();
+    spans(&loom, 3);
+    let start = Instant::now();
+    let flushed = catch_unwind(AssertUnwindSafe(|| loom.flush(LONG)));
+    if child.load(Ordering::Relaxed) == 0 {
+        // The three spans are the parent's to count; the child waits for nothing of it.
+        let is_well = flushed.is_ok_and(|receipt| receipt.delivered == 0) && start.elapsed() < LONG / 2;
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(i32::from(!is_well)) };
+    }
+    wait_for(child.load(Ordering::Relaxed));
+    assert_eq!(flushed.unwrap().delivered, 3);
 }
 
 #[test]
