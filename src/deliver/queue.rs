@@ -6,6 +6,9 @@ use super::batch::Batch;
 use super::options::{Options, Overflow};
 use super::parcel::{Piece, Size};
 
+/// A batch rarely has more.
+const USUAL_PIECES: usize = 8;
+
 /// Pieces, oldest first, each with the time at which it came.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -74,7 +77,8 @@ impl Queue {
 
     /// Takes the oldest records out, as many as one request may have; at least one record.
     pub(super) fn take_batch(&mut self, spans: u64, encoded: u64) -> Batch {
-        let mut batch = Batch::default();
+        let pieces = Vec::with_capacity(self.pieces.len().min(USUAL_PIECES));
+        let mut batch = Batch { pieces, ..Batch::default() };
         while let Some((came, piece)) = self.pop_front() {
             let held = batch.size;
             let all = held.plus(piece.size);

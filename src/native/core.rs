@@ -522,7 +522,7 @@ impl Collecting<'_> {
         // What is written down is written in few large pieces.
         let joins = self.pipeline.store.is_some();
         let (mut joint, mut spans) = (Vec::new(), 0);
-        let mut passed = Passed::default();
+        let mut passed = Passed { streams: Vec::with_capacity(pieces.len()), ..Passed::default() };
         for piece in pieces {
             let is_joined = joins || piece.len() < WORTH_HOLDING;
             if !is_joined || joint.len() + piece.len() > TOGETHER {
