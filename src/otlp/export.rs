@@ -138,10 +138,11 @@ struct Lengths {
 impl Lengths {
     fn of<'a>(resource: &Resource, scope: &Scope, items: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut all = Self { items: 0, scope_group: 0, resource_group: 0 };
-        for item in items {
+        // Not a loop: what reads several streams one after the other goes through each of them in one go here.
+        items.for_each(|item| {
             all.items += 1;
             all.scope_group += bytes_field_len(ITEMS, item.len());
-        }
+        });
         all.scope_group += present_len(&scope.message) + present_len(scope.schema_url.as_bytes());
         all.resource_group = bytes_field_len(ITEMS, all.scope_group)
             + present_len(&resource.message)
@@ -192,9 +193,7 @@ pub(super) fn encode<'a>(
     put_present(out, WHO, &resource.message);
     put_header(out, ITEMS, lengths.scope_group);
     put_present(out, WHO, &scope.message);
-    for item in items {
-        put_bytes_field(out, ITEMS, item);
-    }
+    items.for_each(|item| put_bytes_field(out, ITEMS, item));
     put_present(out, SCHEMA_URL, scope.schema_url.as_bytes());
     put_present(out, SCHEMA_URL, resource.schema_url.as_bytes());
     lengths.items

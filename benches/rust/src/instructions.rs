@@ -24,6 +24,7 @@ const SPANS: u64 = 20_000;
 /// The work of a scenario by its name. Names that start with `peer` are counted for scale and never checked.
 const SCENARIOS: &[(&str, Make)] = &[
     ("record", ours::record),
+    ("record-encode", ours::record_and_encode),
     ("unsampled", ours::unsampled),
     ("encode", ours::encode),
     ("decode", decode::visit),

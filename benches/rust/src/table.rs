@@ -102,7 +102,7 @@ pub fn line(row: &Row) -> String {
     };
     let ratio = row.ratio().map_or("-".to_owned(), |ratio| format!("{}x", figure(ratio)));
     let goal = match row.goal {
-        Some(Goal::Ratio(least)) => format!(">= {least}x"),
+        Some(Goal::Ratio(least)) => format!(">= {}x", short(least)),
         Some(Goal::AtMost(most)) => format!("<= {most}"),
         Some(Goal::AtLeast(least)) => format!(">= {least}"),
         None => "-".to_owned(),
@@ -150,6 +150,11 @@ pub fn write_json(rows: &[Row], target: impl io::Write) -> serde_json::Result<()
     serde_json::to_writer_pretty(target, &entries)
 }
 
+/// A goal with at most two decimals.
+fn short(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
+}
+
 fn columns([name, ours, peer, unit, ratio, spread, goal, peer_name]: [&str; 8]) -> String {
     let line =
         format!("{name:<30} {ours:>9} {peer:>9} {unit:<16} {ratio:>8} {spread:>10}  {goal:<16} {peer_name}");
@@ -192,6 +197,11 @@ mod tests {
         assert_eq!(row.ratio(), Some(12.0));
         assert!(line(&row).contains("12.0x"), "{}", line(&row));
         assert!(line(&row).contains(">= 12x ok"), "{}", line(&row));
+    }
+
+    #[test]
+    fn a_goal_is_short() {
+        assert!(line(&row(1.0, 1.0, Goal::Ratio(10.0 / 12.0))).contains(">= 0.83x ok"));
     }
 
     #[test]
