@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use spanloom::deliver::{Answer, Reason};
+use spanloom::deliver::{Answer, Options, Reason};
 use spanloom::otlp::span::SpanView;
 use spanloom::{Exporter, Loom, MemoryExporter, Outgoing};
 
@@ -78,6 +78,28 @@ fn what_is_never_taken_stays_pending_at_the_deadline() {
     let receipt = loom.flush(Duration::from_millis(100));
     assert_eq!((receipt.delivered, receipt.pending), (0, 1));
     assert!(start.elapsed() < LONG / 10, "{:?}", start.elapsed());
+}
+
+#[test]
+fn what_is_not_done_at_the_deadline_is_left_to_the_exporters_own_thread() {
+    let batch = Options { batch_spans: 1, ..Options::default() };
+    let slow = |_: &Outgoing<'_>| {
+        thread::sleep(Duration::from_millis(10));
+        Answer::taken()
+    };
+    let loom = Loom::builder().exporter(immediate(slow)).delivery(batch).build();
+    for _ in 0..50 {
+        loom.workflow("answer").start().end();
+    }
+    let start = Instant::now();
+    let receipt = loom.flush(Duration::from_millis(50));
+    assert!(start.elapsed() < Duration::from_millis(400), "{:?}", start.elapsed());
+    assert!(receipt.delivered > 0 && receipt.pending > 0, "{receipt:?}");
+    while loom.ledger().pending > 0 {
+        assert!(start.elapsed() < LONG, "nobody goes on: {:?}", loom.ledger());
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(loom.ledger().delivered, 50);
 }
 
 #[test]

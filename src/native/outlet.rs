@@ -231,7 +231,7 @@ impl Outlet {
 
     /// Waits until it is sent, or the deadline has passed.
     pub(super) fn wait_flushed(&self, flushing: &Flushing, deadline: Instant) {
-        if self.post.is_immediate && !self.serve_here() {
+        if self.post.is_immediate && !self.serve_here(deadline) {
             return;
         }
         let mut state = locked(&self.state);

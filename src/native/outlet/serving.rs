@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::MutexGuard;
+use std::time::Instant;
 
-use super::{Outlet, Sender, State};
+use super::{Outlet, Sender, State, nanos_until};
 use crate::deliver::{Answer, Next, Notice, Reason, Shipment};
 use crate::native::clock::steady_nanos;
 use crate::native::core::{locked, try_locked};
@@ -28,7 +29,7 @@ impl Outlet {
         loop {
             let mut exporter = locked(&self.exporter);
             let Some(serving) = exporter.as_deref_mut() else { break };
-            match self.serve_now(serving) {
+            match self.serve_now(serving, u64::MAX) {
                 Served::Until(until, state) => {
                     // Given up before the other lock, so that a flush that comes now finds it free.
                     drop(exporter);
@@ -48,12 +49,13 @@ impl Outlet {
         self.done.notify_all();
     }
 
-    /// Does what is to be done now on this thread, unless somebody is at it already, who then does it. False where this is
-    /// another process now, which has nothing to wait for.
-    pub(super) fn serve_here(&self) -> bool {
+    /// Does what is to be done now on this thread, until the deadline, unless somebody is at it already, who then does it. False
+    /// where this is another process now, which has nothing to wait for.
+    pub(super) fn serve_here(&self, deadline: Instant) -> bool {
         let Some(mut exporter) = try_locked(&self.exporter) else { return true };
         let Some(serving) = exporter.as_deref_mut() else { return true };
-        let state = match self.serve_now(serving) {
+        let stop_at = steady_nanos().saturating_add(nanos_until(deadline));
+        let state = match self.serve_now(serving, stop_at) {
             Served::Until(until, state) if state.rests_until.is_none_or(|rests| rests <= until) => {
                 drop(exporter);
                 drop(state);
@@ -69,12 +71,16 @@ impl Outlet {
         true
     }
 
-    /// Does all that is to be done now.
-    fn serve_now(&self, exporter: &mut dyn Exporter) -> Served<'_> {
+    /// Does all that is to be done now, and begins nothing any more at the time `stop_at`.
+    fn serve_now(&self, exporter: &mut dyn Exporter, stop_at: u64) -> Served<'_> {
         let generation = fork::generation();
         let mut state = locked(&self.state);
         loop {
-            match state.destination.next(steady_nanos()) {
+            let now = steady_nanos();
+            if now >= stop_at {
+                return Served::Until(now, state);
+            }
+            match state.destination.next(now) {
                 Next::Send(shipment) => {
                     drop(state);
                     let answer = send(exporter, &self.post.sender, &shipment);
