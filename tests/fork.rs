@@ -314,18 +314,21 @@ impl Exporter for Forks {
 fn f18_an_exporter_forks_that_is_called_by_a_flush() {
     let _alone = alone();
     let child = Arc::new(AtomicI32::new(-1));
-    let loom = Loom::builder().exporter(Forks(Arc::clone(&child))).build();
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(Forks(Arc::clone(&child))).exporter(memory.clone()).build();
     spans(&loom, 3);
     let start = Instant::now();
     let flushed = catch_unwind(AssertUnwindSafe(|| loom.flush(LONG)));
     if child.load(Ordering::Relaxed) == 0 {
         // The three spans are the parent's to count; the child waits for nothing of it.
-        let is_well = flushed.is_ok_and(|receipt| receipt.delivered == 0) && start.elapsed() < LONG / 2;
+        let is_prompt = start.elapsed() < LONG / 2;
+        let is_well =
+            flushed.is_ok_and(|receipt| receipt.delivered == 0) && memory.span_count() == 0 && is_prompt;
         // SAFETY: ends the process.
         unsafe { libc::_exit(i32::from(!is_well)) };
     }
     wait_for(child.load(Ordering::Relaxed));
-    assert_eq!(flushed.unwrap().delivered, 3);
+    assert_eq!((flushed.unwrap().delivered, memory.span_count()), (3, 3));
 }
 
 #[test]

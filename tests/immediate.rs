@@ -81,6 +81,52 @@ fn what_is_never_taken_stays_pending_at_the_deadline() {
 }
 
 #[test]
+fn a_destination_that_hangs_holds_up_no_immediate_one() {
+    for hole_first in [true, false] {
+        let memory = MemoryExporter::new();
+        let answer = |_: &Outgoing<'_>| {
+            thread::sleep(Duration::from_secs(1));
+            Answer::taken()
+        };
+        let hole = Answers { answer, is_immediate: false };
+        let builder = Loom::builder();
+        let builder = if hole_first {
+            builder.exporter(hole).exporter(memory.clone())
+        } else {
+            builder.exporter(memory.clone()).exporter(hole)
+        };
+        let loom = builder.build();
+        loom.workflow("answer").start().end();
+        let receipt = loom.flush(Duration::from_millis(100));
+        assert_eq!((receipt.pending, memory.span_count()), (1, 1), "the hole first: {hole_first}");
+        loom.shutdown(LONG);
+    }
+}
+
+#[test]
+fn one_that_flushes_does_not_serve_all_others_for_ever() {
+    let loom = Loom::builder().exporter(MemoryExporter::new()).build();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    loom.workflow("answer").start().end();
+                    loom.flush(LONG);
+                }
+            });
+        }
+        let start = Instant::now();
+        for _ in 0..50 {
+            loom.workflow("answer").start().end();
+            loom.flush(LONG);
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(start.elapsed() < LONG / 2, "{:?}", start.elapsed());
+    });
+}
+
+#[test]
 fn what_is_not_done_at_the_deadline_is_left_to_the_exporters_own_thread() {
     let batch = Options { batch_spans: 1, ..Options::default() };
     let slow = |_: &Outgoing<'_>| {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use super::reason::Reason;
@@ -80,6 +81,10 @@ impl Iterator for Sizes<'_> {
 /// The bytes of a parcel, wherever they are: who holds them holds the whole of what they stand in.
 #[derive(Clone)]
 struct Stream(Arc<dyn AsRef<[u8]> + Send + Sync>);
+
+// Its bytes never change.
+impl UnwindSafe for Stream {}
+impl RefUnwindSafe for Stream {}
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -251,6 +256,15 @@ impl Piece {
     /// Under which reason it is lost where that is for want of room or of time.
     pub(super) fn lost_as(&self, reason: Reason) -> Reason {
         self.unspooled.filter(|_| !self.stored).unwrap_or(reason)
+    }
+
+    /// The same without what it holds besides: copied, where that is more than half of what it stands in.
+    pub(super) fn alone(self) -> Self {
+        if 2 * self.size.bytes >= (*self.stream.0).as_ref().len() {
+            return self;
+        }
+        let records = self.records().to_vec();
+        Self { range: 0..records.len(), stream: Stream(Arc::new(records)), ..self }
     }
 
     /// Cuts between records: the first part is as long as `goes_on(before, after)` says of every record in it, told how

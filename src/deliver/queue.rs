@@ -54,7 +54,7 @@ impl Queue {
             Overflow::DropNewest => {
                 let (kept, lost) = piece.cut(|_, after| fits(held.plus(after)));
                 if let Some(kept) = kept {
-                    self.push_back(kept, now);
+                    self.push_back(kept.alone(), now);
                 }
                 lost.into_iter().collect()
             }
@@ -67,7 +67,7 @@ impl Queue {
                     let (lost, kept) = oldest.cut(|before, _| !fits(held.minus(before)));
                     all_lost.extend(lost);
                     if let Some(kept) = kept {
-                        self.push_front(kept, came);
+                        self.push_front(kept.alone(), came);
                     }
                 }
                 all_lost

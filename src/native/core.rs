@@ -34,7 +34,7 @@ const LINGER_WITH_SPOOL: Duration = Duration::from_millis(20);
 /// About so many bytes are copied together, where they are copied.
 const TOGETHER: usize = 1 << 20;
 /// So many bytes of a chunk are handed on where they stand. Fewer are copied, and the chunk is free again.
-const WORTH_HOLDING: usize = CHUNK / 4;
+const WORTH_HOLDING: usize = CHUNK / 2;
 /// So many full chunks are taken at once: waking a thread takes longer than filling a chunk.
 const WORTH_WAKING: usize = 16;
 
@@ -321,11 +321,13 @@ impl Core {
                 collecting.flushes = true;
                 collecting.serve_store()
             });
-            let flushing: Vec<_> =
-                self.inside().outlets.iter().map(|outlet| outlet.begin_flush(deadline)).collect();
-            for (outlet, flushing) in self.inside().outlets.iter().zip(&flushing) {
-                outlet.wait_flushed(flushing, deadline);
+            let inside = self.inside();
+            let flushing: Vec<_> = inside.outlets.iter().map(|outlet| outlet.begin_flush(deadline)).collect();
+            let flushed = || inside.outlets.iter().zip(&flushing);
+            if !flushed().all(|(outlet, flushing)| outlet.serve_flush(flushing, deadline)) {
+                return Receipt::default();
             }
+            flushed().for_each(|(outlet, flushing)| outlet.wait_flushed(flushing, deadline));
             if !more || steady_now() >= deadline {
                 return Receipt::between(&before, &self.ledger());
             }
@@ -521,10 +523,12 @@ impl Collecting<'_> {
         self.inside.changing.full_chunks.fetch_sub(full, Ordering::Relaxed);
         // What is written down is written in few large pieces.
         let joins = self.pipeline.store.is_some();
+        let is_joined = |piece: &Piece| joins || piece.len() < WORTH_HOLDING;
+        let mut waiting: usize = pieces.iter().filter(|piece| is_joined(piece)).map(Piece::len).sum();
         let (mut joint, mut spans) = (Vec::new(), 0);
         let mut passed = Passed { streams: Vec::with_capacity(pieces.len()), ..Passed::default() };
         for piece in pieces {
-            let is_joined = joins || piece.len() < WORTH_HOLDING;
+            let is_joined = is_joined(&piece);
             if !is_joined || joint.len() + piece.len() > TOGETHER {
                 self.take_on(
                     Stream::Copied(std::mem::take(&mut joint)),
@@ -533,6 +537,9 @@ impl Collecting<'_> {
                 );
             }
             if is_joined {
+                // It may wait for long: no more room than it needs.
+                joint.reserve_exact(if joint.is_empty() { waiting.min(TOGETHER) } else { 0 });
+                waiting -= piece.len();
                 joint.extend_from_slice(piece.records());
                 spans += piece.spans();
             } else {

@@ -80,6 +80,11 @@ struct State {
 }
 
 impl State {
+    /// Something can be sent, or written out, now.
+    fn is_due(&self, now: u64) -> bool {
+        self.flushed < self.flushes || self.destination.due().is_some_and(|due| due <= now)
+    }
+
     fn is_flushed(&self, flushing: &Flushing) -> bool {
         self.gone || self.flushed >= flushing.number && self.destination.is_settled(flushing.mark)
     }
@@ -171,7 +176,8 @@ impl Outlet {
         let now = steady_nanos();
         let offered = state.destination.offer(parcel, now);
         let latest = if flushes { now } else { u64::MAX };
-        let is_served = flushes && self.post.is_immediate;
+        // A flush serves it, unless that would come too late for what else is offered before.
+        let is_served = flushes && self.post.is_immediate && self.is_half_empty(&state);
         let is_due = !is_served
             && state
                 .destination
@@ -181,6 +187,11 @@ impl Outlet {
         if is_due || offered.dropped > 0 {
             self.wake(state);
         }
+    }
+
+    fn is_half_empty(&self, state: &State) -> bool {
+        let (room, options) = (state.destination.room(), &self.post.options);
+        room.spans >= options.queue_spans / 2 && room.bytes >= options.queue_bytes / 2
     }
 
     /// Wakes the thread that serves, where it rests. Where it does not, it looks again before it does.
@@ -216,7 +227,8 @@ impl Outlet {
         locked(&self.state).destination.settled_up_to()
     }
 
-    /// Asks for everything that was offered so far to be sent. To be waited for with [`Self::wait_flushed`].
+    /// Asks for everything that was offered so far to be sent. To be served with [`Self::serve_flush`], and waited for with
+    /// [`Self::wait_flushed`].
     pub(super) fn begin_flush(&self, deadline: Instant) -> Flushing {
         let mut state = locked(&self.state);
         let now = steady_nanos();
@@ -231,9 +243,6 @@ impl Outlet {
 
     /// Waits until it is sent, or the deadline has passed.
     pub(super) fn wait_flushed(&self, flushing: &Flushing, deadline: Instant) {
-        if self.post.is_immediate && !self.serve_here(deadline) {
-            return;
-        }
         let mut state = locked(&self.state);
         if !state.is_flushed(flushing) {
             state.waiting.push(*flushing);

@@ -141,6 +141,7 @@ impl ThreadBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deliver::{Destination, Options};
     use crate::id::SpanId;
     use crate::record::{Record, RecordKind};
 
@@ -175,6 +176,19 @@ mod tests {
         let mut later: Vec<_> = (0..4).map(|_| full_piece(&buffer, &second)).collect();
         later.retain(|piece| piece.records().as_ptr() == place);
         assert_eq!(later.len(), 1, "it is used again when nobody holds it any more");
+    }
+
+    #[test]
+    fn a_queue_that_has_room_for_one_span_does_not_hold_a_chunk() {
+        let buffer = ThreadBuffer::default();
+        let record = record(RecordKind::Finished, 100);
+        let piece = full_piece(&buffer, &record);
+        let place = piece.records().as_ptr();
+        let mut destination = Destination::new(&Options { queue_spans: 1, ..Options::default() });
+        destination.offer(piece.into_parcel(), 0);
+        assert_eq!(destination.queued().spans, 1);
+        let later: Vec<_> = (0..4).map(|_| full_piece(&buffer, &record)).collect();
+        assert!(later.iter().any(|piece| piece.records().as_ptr() == place));
     }
 
     #[test]

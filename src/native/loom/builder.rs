@@ -149,7 +149,8 @@ impl LoomBuilder {
     }
 
     /// Is told what people should hear of: a destination that cannot be reached, spans that it refused or that were lost.
-    /// Each kind comes once in the life of a destination. By default it is a line on stderr.
+    /// Each kind comes once in the life of a destination. By default it is a line on stderr. It is called on the thread of the
+    /// destination, or on one that flushes, where the exporter [waits for nothing](crate::Exporter::is_immediate).
     ///
     /// ```
     /// let loom = spanloom::Loom::builder().on_notice(|destination, notice| eprintln!("{destination}: {}", notice.text)).build();

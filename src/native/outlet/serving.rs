@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::MutexGuard;
 use std::time::Instant;
 
-use super::{Outlet, Sender, State, nanos_until};
+use super::{Flushing, Outlet, Sender, State, nanos_until};
 use crate::deliver::{Answer, Next, Notice, Reason, Shipment};
 use crate::native::clock::steady_nanos;
 use crate::native::core::{locked, try_locked};
@@ -29,7 +29,7 @@ impl Outlet {
         loop {
             let mut exporter = locked(&self.exporter);
             let Some(serving) = exporter.as_deref_mut() else { break };
-            match self.serve_now(serving, u64::MAX) {
+            match self.serve_now(serving, |_, _| false) {
                 Served::Until(until, state) => {
                     // Given up before the other lock, so that a flush that comes now finds it free.
                     drop(exporter);
@@ -49,13 +49,18 @@ impl Outlet {
         self.done.notify_all();
     }
 
-    /// Does what is to be done now on this thread, until the deadline, unless somebody is at it already, who then does it. False
-    /// where this is another process now, which has nothing to wait for.
-    pub(super) fn serve_here(&self, deadline: Instant) -> bool {
+    /// Does on this thread what a flush waits for, where the exporter waits for nothing and nobody is at it already: what is left
+    /// at the deadline, or comes behind, is for the exporter's own thread. False where this is another process now, which has
+    /// nothing to wait for.
+    pub(in crate::native) fn serve_flush(&self, flushing: &Flushing, deadline: Instant) -> bool {
+        if !self.post.is_immediate {
+            return true;
+        }
         let Some(mut exporter) = try_locked(&self.exporter) else { return true };
         let Some(serving) = exporter.as_deref_mut() else { return true };
         let stop_at = steady_nanos().saturating_add(nanos_until(deadline));
-        let state = match self.serve_now(serving, stop_at) {
+        let is_enough = |state: &State, now| now >= stop_at || state.is_flushed(flushing);
+        let state = match self.serve_now(serving, is_enough) {
             Served::Until(until, state) if state.rests_until.is_none_or(|rests| rests <= until) => {
                 drop(exporter);
                 drop(state);
@@ -71,13 +76,13 @@ impl Outlet {
         true
     }
 
-    /// Does all that is to be done now, and begins nothing any more at the time `stop_at`.
-    fn serve_now(&self, exporter: &mut dyn Exporter, stop_at: u64) -> Served<'_> {
+    /// Does all that is to be done now, until that is enough.
+    fn serve_now(&self, exporter: &mut dyn Exporter, is_enough: impl Fn(&State, u64) -> bool) -> Served<'_> {
         let generation = fork::generation();
         let mut state = locked(&self.state);
         loop {
             let now = steady_nanos();
-            if now >= stop_at {
+            if state.is_due(now) && is_enough(&state, now) {
                 return Served::Until(now, state);
             }
             match state.destination.next(now) {
@@ -95,6 +100,9 @@ impl Outlet {
                     if !notices.is_empty() {
                         drop(state);
                         self.tell(&notices);
+                        if fork::generation() != generation {
+                            return Served::InChild;
+                        }
                         state = locked(&self.state);
                     }
                 }
@@ -102,6 +110,9 @@ impl Outlet {
                     let number = state.flushes;
                     drop(state);
                     write_out(exporter);
+                    if fork::generation() != generation {
+                        return Served::InChild;
+                    }
                     state = locked(&self.state);
                     state.flushed = number;
                     state = self.tell_waiting(state);
