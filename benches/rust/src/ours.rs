@@ -27,6 +27,11 @@ pub fn record_long() -> Scenario<'static> {
 
 /// Bursts of W to a sink that makes an OTLP request of every batch of records.
 pub fn record_and_encode() -> Scenario<'static> {
+    bursts(Encode { is_immediate: true, ..Encode::default() })
+}
+
+/// As [`record_and_encode`], where the exporter's own thread makes the request, as one that sends it would: the peer's way.
+pub fn record_and_hand_over() -> Scenario<'static> {
     bursts(Encode::default())
 }
 
@@ -112,6 +117,7 @@ impl Exporter for Forget {
 #[derive(Default)]
 struct Encode {
     request: Vec<u8>,
+    is_immediate: bool,
 }
 
 impl Exporter for Encode {
@@ -123,7 +129,7 @@ impl Exporter for Encode {
     }
 
     fn is_immediate(&self) -> bool {
-        true
+        self.is_immediate
     }
 }
 

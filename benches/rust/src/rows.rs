@@ -32,7 +32,7 @@ const AT_MOST_A_FIFTH_DEARER: Goal = Goal::Ratio(1.0 / 1.2);
 
 /// Every row.
 pub const ALL: &[Entry] = &[
-    in_turns("encode-cpu", ProcessCpu, ours::record_and_encode, otel::batch_and_encode)
+    in_turns("encode-cpu", ProcessCpu, ours::record_and_hand_over, otel::batch_and_encode)
         .against("opentelemetry_sdk, batch processor + prost")
         .reaching(Goal::Ratio(12.0)),
     in_turns("encode-cpu-no-queue", ProcessCpu, ours::record_and_encode, otel::collect_and_encode)
