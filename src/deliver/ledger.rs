@@ -24,6 +24,23 @@ impl Dropped {
         }
     }
 
+    /// Counts all that the other one counts.
+    ///
+    /// ```
+    /// # use spanloom::deliver::{Dropped, Reason};
+    /// let (mut dropped, mut later) = (Dropped::default(), Dropped::default());
+    /// dropped.add(Reason::QueueFull, 3);
+    /// later.add(Reason::QueueFull, 4);
+    /// later.add(Reason::Auth, 1);
+    /// dropped.add_all(&later);
+    /// assert_eq!(dropped.iter().collect::<Vec<_>>(), [(Reason::QueueFull, 7), (Reason::Auth, 1)]);
+    /// ```
+    pub fn add_all(&mut self, other: &Self) {
+        for (reason, spans) in other.iter() {
+            self.add(reason, spans);
+        }
+    }
+
     /// How many were lost for this reason.
     #[must_use]
     pub fn get(&self, reason: Reason) -> u64 {

@@ -581,9 +581,7 @@ impl Collecting<'_> {
             // What the tail sampler left out was accepted at first and is not any more.
             totals.handed_over = (totals.handed_over + passed.abandoned).saturating_sub(passed.sampled_out);
             totals.sampled_out += passed.sampled_out;
-            for (reason, spans) in passed.lost.iter() {
-                totals.lost.add(reason, spans);
-            }
+            totals.lost.add_all(&passed.lost);
         }
         for stream in passed.streams {
             // Without the totals: nobody who counts or looks is to wait for a disk. Until it is offered, it counts as pending.
@@ -616,9 +614,7 @@ impl Collecting<'_> {
             self.inside.changing.recovered.fetch_add(found.spans(), Ordering::Relaxed);
         }
         let mut totals = locked(&self.inside.changing.totals);
-        for (reason, spans) in store.newly_lost().iter() {
-            totals.lost.add(reason, spans);
-        }
+        totals.lost.add_all(&store.newly_lost());
         for (reason, spans) in store.newly_missing().iter() {
             totals.refuse(reason, spans);
         }

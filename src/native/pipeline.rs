@@ -159,9 +159,7 @@ impl Pipeline {
                 None => passed.sampled_out += ended,
             }
         }
-        for (reason, spans) in tail.newly_lost().iter() {
-            passed.lost.add(reason, spans);
-        }
+        passed.lost.add_all(&tail.newly_lost());
         passed.streams.extend(kept.into_iter().map(|records| self.leaving(Stream::Copied(records))));
     }
 

@@ -176,9 +176,7 @@ fn by_name(destinations: &[(String, Ledger)]) -> BTreeMap<&str, Ledger> {
         sum.delivered = sum.delivered.saturating_add(ledger.delivered);
         sum.rejected = sum.rejected.saturating_add(ledger.rejected);
         sum.pending = sum.pending.saturating_add(ledger.pending);
-        for (reason, spans) in ledger.dropped.iter() {
-            sum.dropped.add(reason, spans);
-        }
+        sum.dropped.add_all(&ledger.dropped);
     }
     named
 }
