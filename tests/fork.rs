@@ -153,8 +153,15 @@ fn f18_five_hundred_children_of_a_busy_program() {
 fn f18_what_waits_is_sent_by_the_parent_alone() {
     let _alone = alone();
     let collector = well();
-    let loom = to(&collector).delivery(Options::default()).build();
+    let loom = to(&collector).delivery(Options { linger: LONG, ..Options::default() }).build();
     spans(&loom, 100);
+    // In the queue, and the threads at rest again: what they are just moving is not seen in a child.
+    let start = Instant::now();
+    while loom.ledger().destinations[0].1.pending < 100 {
+        assert!(start.elapsed() < LONG, "{:?}", loom.ledger());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(50));
     in_child(|| {
         spans(&loom, 10);
         let receipt = loom.flush(LONG);
