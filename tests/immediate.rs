@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
@@ -77,15 +78,16 @@ fn what_is_never_taken_stays_pending_at_the_deadline() {
     let start = Instant::now();
     let receipt = loom.flush(Duration::from_millis(100));
     assert_eq!((receipt.delivered, receipt.pending), (0, 1));
-    assert!(start.elapsed() < LONG / 10, "{:?}", start.elapsed());
+    assert!(start.elapsed() < LONG / 2, "{:?}", start.elapsed());
 }
 
 #[test]
 fn a_destination_that_hangs_holds_up_no_immediate_one() {
     for hole_first in [true, false] {
         let memory = MemoryExporter::new();
-        let answer = |_: &Outgoing<'_>| {
-            thread::sleep(Duration::from_secs(1));
+        let (let_go, hangs) = channel::<()>();
+        let answer = move |_: &Outgoing<'_>| {
+            let _ = hangs.recv_timeout(2 * LONG);
             Answer::taken()
         };
         let hole = Answers { answer, is_immediate: false };
@@ -97,8 +99,9 @@ fn a_destination_that_hangs_holds_up_no_immediate_one() {
         };
         let loom = builder.build();
         loom.workflow("answer").start().end();
-        let receipt = loom.flush(Duration::from_millis(100));
+        let receipt = loom.flush(Duration::from_secs(1));
         assert_eq!((receipt.pending, memory.span_count()), (1, 1), "the hole first: {hole_first}");
+        drop(let_go);
         loom.shutdown(LONG);
     }
 }
@@ -128,24 +131,29 @@ fn one_that_flushes_does_not_serve_all_others_for_ever() {
 
 #[test]
 fn what_is_not_done_at_the_deadline_is_left_to_the_exporters_own_thread() {
+    // All of them take four seconds at least, of which the flush has one.
     let batch = Options { batch_spans: 1, ..Options::default() };
-    let slow = |_: &Outgoing<'_>| {
-        thread::sleep(Duration::from_millis(10));
+    let hurries = Arc::new(AtomicBool::new(false));
+    let is_over = Arc::clone(&hurries);
+    let slow = move |_: &Outgoing<'_>| {
+        if !is_over.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(20));
+        }
         Answer::taken()
     };
     let loom = Loom::builder().exporter(immediate(slow)).delivery(batch).build();
-    for _ in 0..50 {
+    for _ in 0..200 {
         loom.workflow("answer").start().end();
     }
-    let start = Instant::now();
-    let receipt = loom.flush(Duration::from_millis(50));
-    assert!(start.elapsed() < Duration::from_millis(400), "{:?}", start.elapsed());
+    let receipt = loom.flush(Duration::from_secs(1));
     assert!(receipt.delivered > 0 && receipt.pending > 0, "{receipt:?}");
+    hurries.store(true, Ordering::Relaxed);
+    let start = Instant::now();
     while loom.ledger().pending > 0 {
         assert!(start.elapsed() < LONG, "nobody goes on: {:?}", loom.ledger());
         thread::sleep(Duration::from_millis(5));
     }
-    assert_eq!(loom.ledger().delivered, 50);
+    assert_eq!(loom.ledger().delivered, 200);
 }
 
 #[test]

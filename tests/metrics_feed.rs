@@ -2,7 +2,12 @@
 //! engine measures them.
 #![cfg(feature = "native")]
 
+#[path = "common/scratch.rs"]
+mod scratch;
+
 use std::time::Duration;
+
+use scratch::Folder;
 
 use spanloom::host::{Clock, ManualClock};
 use spanloom::meter::{MetricSink, Number, Point, Reader, Reading, Stream};
@@ -322,9 +327,9 @@ fn where_metrics_are_sent_workflows_are_measured() {
 
 #[test]
 fn the_spool_is_told() {
-    let folder = std::env::temp_dir().join(format!("spanloom-metrics-feed-{}", std::process::id()));
+    let folder = Folder::new("metrics-feed");
     let clock = ManualClock::at(START);
-    let loom = measuring(&clock).exporter(MemoryExporter::new()).spool(SpoolConfig::new(&folder)).build();
+    let loom = measuring(&clock).exporter(MemoryExporter::new()).spool(SpoolConfig::new(&folder.0)).build();
     answer(&loom, &clock);
     flush(&loom);
     let mut lines = Vec::new();
@@ -340,6 +345,4 @@ fn the_spool_is_told() {
     let expected = [name::SPOOL_BYTES, name::SPOOL_WAITING, name::SPOOL_UNSETTLED, name::SPOOL_FAILURES];
     assert_eq!(names, expected, "{lines:?}");
     assert_eq!(lines.last().unwrap(), "spanloom.spool.failures {} 0");
-    drop(loom);
-    std::fs::remove_dir_all(&folder).ok();
 }

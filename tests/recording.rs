@@ -1,9 +1,13 @@
 //! The native handles: what a program says is what an exporter gets.
 #![cfg(feature = "native")]
 
+#[path = "common/scratch.rs"]
+mod scratch;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use scratch::Folder;
 use spanloom::deliver::{Answer, Reason};
 use spanloom::host::{ManualClock, SeededEntropy};
 use spanloom::loom::TextOptions;
@@ -219,13 +223,14 @@ fn a_sink_that_fails_is_counted() {
 
 #[test]
 fn a_file_holds_a_request_a_line() {
-    let path = std::env::temp_dir().join(format!("spanloom-recording-{}.jsonl", std::process::id()));
+    let folder = Folder::new("recording");
+    std::fs::create_dir(&folder.0).unwrap();
+    let path = folder.0.join("spans.jsonl");
     let loom =
         Loom::builder().service("filed").exporter(spanloom::FileExporter::append(&path).unwrap()).build();
     loom.workflow("w").start().end();
     loom.flush(Duration::from_secs(30));
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
     assert_eq!(text.lines().count(), 1);
     let request = spanloom::otlp::json::traces_from_json(text.trim().as_bytes()).unwrap();
     let view = spanloom::otlp::decode_traces(&request).unwrap();

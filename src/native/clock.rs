@@ -140,8 +140,12 @@ mod tests {
             assert!(time >= last);
             last = time;
         }
-        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let apart = u128::from(system_unix_nanos()).abs_diff(wall.as_nanos());
-        assert!(apart < 50_000_000, "{apart} ns apart");
+        let apart = || {
+            let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+            u128::from(system_unix_nanos()).abs_diff(wall.as_nanos())
+        };
+        // This thread may be stopped between the two: the best of some readings counts.
+        let least = (0..20).map(|_| apart()).min().unwrap();
+        assert!(least < 50_000_000, "{least} ns apart");
     }
 }

@@ -7,7 +7,7 @@ use spanloom::deliver::{Options, Reason};
 use spanloom::native::OtlpHttp;
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
 
-use crate::support::{LONG, adds_up};
+use crate::support::{LONG, adds_up, closed_port};
 
 fn well() -> Chaos {
     Chaos::start(Scenario::new("well").step(Step::new(Action::Accept))).unwrap()
@@ -69,8 +69,7 @@ fn several_destinations_have_queues_of_their_own() {
 /// F01: nobody is there. The program ends in time all the same, and is told what was lost.
 #[test]
 fn f01_an_end_without_a_collector_is_bounded() {
-    // A port that was free a moment ago.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, closed) = closed_port();
     let loom = Loom::builder().otlp_http(format!("http://{closed}")).unwrap().on_notice(|_, _| ()).build();
     work(&loom, 100);
     let receipt = loom.flush(Duration::from_millis(200));
