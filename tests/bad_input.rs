@@ -10,8 +10,9 @@ use std::time::Duration;
 use spanloom::host::{Entropy, ManualClock, SeededEntropy};
 use spanloom::loom::{NodeFlags, Weaver, WeaverOptions, Woven};
 use spanloom::otlp::any::AnyView;
+use spanloom::otlp::metrics::ReadingView;
 use spanloom::otlp::span::SpanView;
-use spanloom::otlp::{Resource, Scope, decode_traces, encode_traces};
+use spanloom::otlp::{Resource, Scope, decode_metrics, decode_traces, encode_traces};
 use spanloom::record::envelope::flags;
 use spanloom::record::layout::{INTERNED, item, value};
 use spanloom::record::{Ingest, Limits, RecordKind, Records};
@@ -337,6 +338,57 @@ fn b21_secrets_of_running_nodes_and_hooks_that_panic() {
     assert_eq!(kinds, [1, 2, 3, 4]);
     memory.each_span(|span: SpanView<'_>| assert_eq!(span.attribute("panics"), None));
     assert!(asked.load(Ordering::Relaxed) > 0);
+}
+
+#[test]
+fn b22_odd_metrics() {
+    const LABELS: u64 = 1_000_000;
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().workflow_metrics(false).metric_exporter(memory.clone()).build();
+    let meter = loom.meter();
+    let users = meter.counter("users").labelled(["user"]);
+    for user in 0..LABELS {
+        users.with([&user.to_string()]).add(1);
+    }
+    // No numbers, and what a counter does not do.
+    let (counter, histogram) =
+        (meter.counter("odd").fractional().build(), meter.histogram("seconds").build());
+    [f64::NAN, f64::INFINITY, -1.0].into_iter().for_each(|bad| counter.add(bad));
+    [f64::NAN, f64::NEG_INFINITY].into_iter().for_each(|bad| histogram.record(bad));
+    counter.add(0.5);
+    histogram.record(0.5);
+    // Bounds that go down, and one name for two instruments.
+    let crooked = meter.histogram("crooked").bounds([2.0, 1.0]);
+    assert!(crooked.check().is_err());
+    crooked.build().record(1.5);
+    meter.gauge("odd").build().set(7.0);
+
+    let problems = meter.problems();
+    assert_eq!((problems.invalid, problems.mended, problems.conflicts), (5, 1, 1));
+    assert_eq!(loom.flush(Duration::from_secs(30)).points.pending, 0);
+    let request = memory.take_metrics().concat();
+    let view = decode_metrics(&request).unwrap();
+    let (mut series, mut counted, mut beyond, mut others) = (0, 0.0, 0.0, Vec::new());
+    for found in view.metrics() {
+        for point in found.metric.points() {
+            let number = match point.reading {
+                ReadingView::Number(number) => number.as_f64(),
+                ReadingView::Histogram(histogram) => histogram.count as f64,
+                other => panic!("{other:?}"),
+            };
+            if found.metric.name != "users" {
+                others.push((found.metric.name, number));
+                continue;
+            }
+            series += 1;
+            counted += number;
+            if point.attributes().any(|(name, _)| name == "otel.metric.overflow") {
+                beyond += number;
+            }
+        }
+    }
+    assert_eq!((series, counted, beyond), (2_000, LABELS as f64, (LABELS - 1_999) as f64));
+    assert_eq!(others, [("odd", 0.5), ("seconds", 1.0), ("crooked", 1.0), ("odd", 7.0)]);
 }
 
 #[test]

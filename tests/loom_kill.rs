@@ -1,7 +1,8 @@
 //! F15 and F16: programs with a loom are killed at any moment, also while they send; what had been written down arrives.
 //!
 //! This binary is both: without variables of its own it supervises, and is the receiver; with them it is the program that dies. A
-//! program says on its standard output which spans it has ended, in their order, and how many of them its spool has written.
+//! program says on its standard output which spans it has ended, in their order, how many of them have been handed to its spool, and
+//! how many that has written.
 //! `SPANLOOM_KILLS` asks for more kills than the usual 40.
 
 #[path = "common/scratch.rs"]
@@ -34,6 +35,7 @@ fn main() {
     if let (Some(folder), Some(endpoint)) = (variable(FOLDER), variable(ENDPOINT)) {
         record_until_killed(Path::new(&folder), &endpoint);
     }
+    f15_what_was_not_written_is_counted();
     f16_killed_between_the_store_and_its_answer();
     f15_killed_at_any_moment(variable(KILLS).map_or(40, |number| number.parse().expect("a number")));
 }
@@ -57,16 +59,26 @@ fn loom(folder: &Path, endpoint: &str) -> Loom {
 fn record_until_killed(folder: &Path, endpoint: &str) -> ! {
     let mut out = std::io::stdout();
     let loom = loom(folder, endpoint);
-    let mut written = 0;
-    loop {
+    let (mut handed_over, mut written) = (0, 0);
+    for ended in 1_u64.. {
         let span = loom.span("s", None).start();
         let id = span.context().span.expect("it is recorded");
         span.end();
         let mut line = format!("e {}{}\n", id.trace_id, id.span_id);
+        let flushes = ended.is_multiple_of(100);
+        if flushes {
+            // Has no time for the receiver, and writes down all the same.
+            loom.flush(Duration::ZERO);
+        }
         // With a spool each span has two records: of its start and of its end.
-        let spans = loom.spool_status().expect("there is a spool").written / 2;
-        if spans > written {
-            written = spans;
+        let status = loom.spool_status().expect("there is a spool");
+        assert!(!flushes || status.written == 2 * ended, "{ended} ended: {status:?}");
+        if status.accepted / 2 > handed_over {
+            handed_over = status.accepted / 2;
+            line += &format!("a {handed_over}\n");
+        }
+        if status.written / 2 > written {
+            written = status.written / 2;
             line += &format!("w {written}\n");
         }
         // Not kept in memory: what was said before the kill has been heard.
@@ -74,6 +86,7 @@ fn record_until_killed(folder: &Path, endpoint: &str) -> ! {
         out.flush().expect("the supervisor listens");
         std::thread::sleep(Duration::from_micros(100));
     }
+    unreachable!("it is killed before")
 }
 
 type Id = (TraceId, SpanId);
@@ -87,8 +100,14 @@ fn start(folder: &Path, endpoint: &str) -> Child {
         .expect("a child")
 }
 
-/// Kills the program; gives the spans that it ended, and how many of them were written.
-fn kill(mut child: Child, mut said: Vec<u8>) -> (Vec<Id>, usize) {
+/// What a program said before it died: the spans that it ended, and how many of them had been handed to its spool, and written.
+struct Heard {
+    ended: Vec<Id>,
+    handed_over: usize,
+    written: usize,
+}
+
+fn kill(mut child: Child, mut said: Vec<u8>) -> Heard {
     assert_eq!(child.try_wait().expect("a child"), None, "the child ended by itself");
     child.kill().expect("it can be killed");
     child.stdout.take().expect("its output").read_to_end(&mut said).expect("its output");
@@ -96,14 +115,17 @@ fn kill(mut child: Child, mut said: Vec<u8>) -> (Vec<Id>, usize) {
     let said = String::from_utf8(said).expect("text");
     // The last line may have been cut short.
     let whole = said.rfind('\n').map_or("", |end| &said[..end]);
-    let (mut ended, mut written) = (Vec::new(), 0);
+    let mut heard = Heard { ended: Vec::new(), handed_over: 0, written: 0 };
     for line in whole.lines() {
         match line.split_once(' ').expect("a line") {
-            ("e", id) => ended.push((id[..32].parse().expect("an id"), id[32..].parse().expect("an id"))),
-            (_, number) => written = number.parse().expect("a number"),
+            ("e", id) => {
+                heard.ended.push((id[..32].parse().expect("an id"), id[32..].parse().expect("an id")));
+            }
+            ("a", number) => heard.handed_over = number.parse().expect("a number"),
+            (_, number) => heard.written = number.parse().expect("a number"),
         }
     }
-    (ended, written)
+    heard
 }
 
 /// The last whole number that the program told of.
@@ -140,6 +162,41 @@ fn f16_killed_between_the_store_and_its_answer() {
     println!("F16: {} spans came twice, {} once", first.len(), spans.unique() - first.len() as u64);
 }
 
+/// P1 after a kill: of what a process had handed to its spool, the next one has all or counts it.
+fn f15_what_was_not_written_is_counted() {
+    let random = SeededEntropy::new(u64::from(std::process::id()));
+    let (mut lost, mut counted) = (0, 0);
+    for round in 0..12 {
+        let folder = Folder::new(&format!("f15-counted-{round}"));
+        let chaos = Chaos::start(Scenario::new("F15")).expect("a port");
+        let mut child = start(&folder.0, &chaos.endpoint());
+        let mut said = vec![0];
+        child.stdout.as_mut().expect("its output").read_exact(&mut said).expect("the child says something");
+        std::thread::sleep(Duration::from_micros(random.next_u64() % 300_000));
+        let Heard { ended, handed_over, written } = kill(child, said);
+        let loom = loom(&folder.0, &chaos.endpoint());
+        let receipt = loom.flush(LONG);
+        let (ledger, spans) = (loom.ledger(), chaos.report().spans);
+        assert_eq!((receipt.pending, ledger.adds_up()), (0, true), "{ledger:?}");
+        assert_eq!(ledger.dropped, ledger.reasons.get(Reason::CrashWindow), "{ledger:?}");
+        let gone = |ended: &[Id]| ended.iter().filter(|id| spans.times(id.0, id.1) == 0).count() as u64;
+        let handed_over = handed_over.min(ended.len());
+        assert_eq!(gone(&ended[..written.min(handed_over)]), 0, "what is written arrives: {ledger:?}");
+        let uncounted = gone(&ended[..handed_over]).saturating_sub(ledger.dropped);
+        assert_eq!(uncounted, 0, "{handed_over} of {} handed over: {ledger:?}", ended.len());
+        // No more is called lost than can be; the last one may have been ended before its end was said.
+        assert!(
+            ledger.dropped <= (ended.len() + 1).saturating_sub(written) as u64,
+            "{written} written: {ledger:?}"
+        );
+        lost += gone(&ended);
+        counted += ledger.dropped;
+    }
+    println!(
+        "F15: {lost} spans were lost with their processes, {counted} of what was handed over had not been written"
+    );
+}
+
 fn f15_killed_at_any_moment(kills: u64) {
     let folder = Folder::new("f15");
     let random = SeededEntropy::new(u64::from(std::process::id()));
@@ -163,7 +220,7 @@ fn f15_killed_at_any_moment(kills: u64) {
             output.read_exact(&mut said).expect("the child says something");
         }
         std::thread::sleep(Duration::from_micros(random.next_u64() % 120_000));
-        let (ended, written) = kill(child, said);
+        let Heard { ended, written, .. } = kill(child, said);
         assert!(written <= ended.len() + 1, "{written} of {}", ended.len());
         ended_in_all += ended.len();
         due.extend(ended.into_iter().take(written));

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use spanloom::deliver::{Answer, Options, Reason};
-use spanloom::host::ManualClock;
+use spanloom::host::{Clock, ManualClock};
 use spanloom::native::{OtlpHttp, SpoolConfig};
 use spanloom::spool::FilesError;
 use spanloom::{Exporter, Loom, MemoryExporter, Outgoing};
-use spanloom_chaos::{Action, Chaos, Scenario, Step};
+use spanloom_chaos::{Action, AfterPause, Chaos, Huge, HugeKind, PauseAfterStore, Scenario, Step};
 
 use crate::scratch::Folder;
 use crate::support::{LONG, adds_up, spans};
@@ -80,6 +80,156 @@ fn f23_an_outage_does_not_fill_the_memory() {
     // Queues of 32 MiB, at most 64 MiB that threads have not handed over, batches, and what an allocator keeps.
     let grown = most_memory() - before;
     assert!(grown < 160 << 20, "{grown} bytes more");
+}
+
+/// Has the loom's thread stand still in the middle of its work, as on a machine that has no time for it.
+#[derive(Clone, Default)]
+struct Halts {
+    stands: Arc<AtomicBool>,
+    goes_on: Arc<AtomicBool>,
+}
+
+impl Clock for Halts {
+    fn unix_nanos(&self) -> u64 {
+        let is_the_looms = std::thread::current().name() == Some("spanloom");
+        while is_the_looms && !self.goes_on.load(Ordering::SeqCst) {
+            self.stands.store(true, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        1_800_000_000_000_000_000
+    }
+}
+
+/// What threads have not handed over has an end, too; who records waits for nobody even then, and all of it is counted.
+#[test]
+fn f23_what_nobody_takes_from_the_threads_is_bounded() {
+    const MOST: u64 = 64 << 20;
+    let (halts, memory) = (Halts::default(), MemoryExporter::new());
+    let roomy = Options { queue_bytes: 4 * MOST, ..Options::default() };
+    let loom = Loom::builder()
+        .exporter_with(memory.clone(), roomy)
+        .clock(halts.clone())
+        .on_notice(|_, _| ())
+        .build();
+    spans(&loom, 1);
+    wait_until("the loom's thread has nothing to do", || halts.stands.load(Ordering::SeqCst));
+    let text = "x".repeat(50_000);
+    for _ in 0..2_000 {
+        let mut node = loom.span("s", None).start();
+        node.attribute("text", text.as_str());
+        node.end();
+    }
+    halts.goes_on.store(true, Ordering::SeqCst);
+    assert_eq!(loom.flush(2 * LONG).pending, 0, "{:?}", loom.ledger());
+    let ledger = adds_up(&loom);
+    assert_eq!((ledger.accepted, ledger.delivered), (2_001, memory.span_count() as u64), "{ledger:?}");
+    assert_eq!(ledger.dropped, ledger.reasons.get(Reason::QueueFull), "{ledger:?}");
+    // Each of these spans has a chunk of 64 KiB of its own.
+    assert!((MOST / 2..=MOST).contains(&(ledger.delivered * 50_000)), "{ledger:?}");
+}
+
+/// P3: of answers of a gigabyte, as they are, packed and in chunks, no more is held than is read.
+#[test]
+#[cfg(target_os = "linux")]
+fn f11_answers_of_a_gigabyte_cost_no_memory() {
+    if !in_own_process("limits::f11_answers_of_a_gigabyte_cost_no_memory") {
+        return;
+    }
+    let kinds = [HugeKind::Bytes, HugeKind::GzipBomb, HugeKind::EndlessChunks];
+    let scenario = kinds.into_iter().fold(Scenario::new("huge"), |scenario, kind| {
+        scenario.step(Step::new(Action::Huge(Huge { kind, bytes: 1 << 30 })).times(1))
+    });
+    let chaos = Chaos::start(scenario).unwrap();
+    let exporter = OtlpHttp::builder(chaos.endpoint()).no_proxy().build().unwrap();
+    let loom = Loom::builder().exporter(exporter).on_notice(|_, _| ()).build();
+    let before = most_memory();
+    for sent in 1..=3 {
+        spans(&loom, 10);
+        assert_eq!(loom.flush(LONG).pending, 0, "{:?}", loom.ledger());
+        assert_eq!(adds_up(&loom).delivered, 10 * sent);
+    }
+    let grown = most_memory() - before;
+    assert!(grown < 64 << 20, "{grown} bytes more");
+}
+
+/// Sends a signal to the thread that calls, and to all threads of looms, until it is dropped. Calls of the system that they are
+/// in are cut short: nothing asks for these to be taken up again.
+#[cfg(target_os = "linux")]
+struct Storm {
+    goes_on: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<u64>>,
+}
+
+#[cfg(target_os = "linux")]
+impl Storm {
+    fn begin() -> Self {
+        extern "C" fn ignore(_: libc::c_int) {}
+        // SAFETY: zeros are an action without flags, and the handler does nothing.
+        let own = unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = ignore as *const () as usize;
+            assert_eq!(libc::sigaction(libc::SIGUSR2, &raw const action, std::ptr::null_mut()), 0);
+            libc::gettid()
+        };
+        let goes_on = Arc::new(AtomicBool::new(true));
+        let blows = Arc::clone(&goes_on);
+        let thread = std::thread::spawn(move || {
+            let mut signals = 0;
+            while blows.load(Ordering::Relaxed) {
+                for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+                    let id: libc::pid_t = task.file_name().to_str().unwrap().parse().unwrap();
+                    let name = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+                    if id == own || name.starts_with("spanloom") {
+                        // SAFETY: a thread that has gone is an error, and nothing else.
+                        let sent =
+                            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), id, libc::SIGUSR2) };
+                        signals += u64::from(sent == 0);
+                    }
+                }
+                std::thread::sleep(Duration::from_micros(500));
+            }
+            signals
+        });
+        Self { goes_on, thread: Some(thread) }
+    }
+
+    fn end(mut self) -> u64 {
+        self.goes_on.store(false, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+/// Every wait for a lock, a socket or a disk is cut short again and again: nothing is lost, nothing is sent twice, and what is to
+/// end ends.
+#[test]
+#[cfg(target_os = "linux")]
+fn f29_a_storm_of_signals_costs_nothing() {
+    if !in_own_process("limits::f29_a_storm_of_signals_costs_nothing") {
+        return;
+    }
+    // The exporter waits for each answer, with signals all the while.
+    let pause = PauseAfterStore { seconds: 0.1, then: AfterPause::Answer };
+    let chaos = Chaos::start(Scenario::new("slow").step(Step::new(Action::PauseAfterStore(pause)))).unwrap();
+    let folder = Folder::new("f29-signals");
+    let exporter = OtlpHttp::builder(chaos.endpoint()).no_proxy().build().unwrap();
+    let loom = Loom::builder()
+        .exporter(exporter)
+        .spool(SpoolConfig::new(&folder.0).durable(true))
+        .on_notice(|_, _| ())
+        .build();
+    let storm = Storm::begin();
+    for _ in 0..10 {
+        spans(&loom, 20);
+        let receipt = loom.flush(LONG);
+        assert!(receipt.is_complete(), "{receipt}");
+    }
+    spans(&loom, 20);
+    let receipt = loom.shutdown(LONG);
+    assert_eq!((receipt.dropped, receipt.pending), (0, 0), "{receipt}");
+    assert!(storm.end() > 100, "there was no storm");
+    assert_eq!(adds_up(&loom).delivered, 220);
+    let report = chaos.report();
+    assert_eq!((report.spans.unique(), report.spans.duplicates()), (220, 0));
 }
 
 /// The queues have an end, in spans and in bytes, and so has what threads have not handed over.

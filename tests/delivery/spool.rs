@@ -42,6 +42,24 @@ fn what_one_process_could_not_send_the_next_one_sends() {
 }
 
 #[test]
+fn what_was_delivered_is_not_delivered_again_by_the_next_process() {
+    let folder = Folder::new("settled");
+    let (memory, next) = (MemoryExporter::new(), MemoryExporter::new());
+    let loom = spooled(&folder).exporter(memory.clone()).build();
+    spans(&loom, 500);
+    assert!(loom.flush(LONG).is_complete());
+    assert!(loom.spool_status().unwrap().written >= 500);
+    loom.shutdown(LONG);
+    drop(loom);
+    let loom = spooled(&folder).exporter(next.clone()).build();
+    spans(&loom, 1);
+    assert!(loom.flush(LONG).is_complete());
+    let ledger = adds_up(&loom);
+    assert_eq!((memory.span_count(), next.span_count()), (500, 1));
+    assert_eq!((ledger.recovered, ledger.accepted, ledger.dropped), (0, 1, 0));
+}
+
+#[test]
 fn an_outage_is_held_by_the_disk_alone() {
     let folder = Folder::new("outage");
     let hole = Scenario::new("outage")
