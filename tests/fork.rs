@@ -395,6 +395,38 @@ fn f18_each_process_has_a_spool_of_its_own() {
     assert_eq!(memory.span_count(), 12);
 }
 
+/// A child has its parent's files open. It lets go of them, so that what its parent leaves is not locked for as long as it lives.
+#[test]
+fn f18_a_child_that_lives_on_locks_nothing_of_its_parents_spool() {
+    let _alone = alone();
+    let folder = Folder::new("fork-lives-on");
+    let hole = Chaos::start(Scenario::new("hole").step(Step::new(Action::BlackHole))).unwrap();
+    let patience = Duration::from_millis(100);
+    let loom = to(&hole).spool(SpoolConfig::new(&folder.0)).shutdown_timeout(patience).build();
+    spans(&loom, 5);
+    assert_eq!(loom.flush(patience).pending, 5);
+    let start = Instant::now();
+    let (mut here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
+    here.set_read_timeout(Some(LONG)).unwrap();
+    there.set_read_timeout(Some(LONG)).unwrap();
+    let child = fork(|| {
+        spans(&loom, 7);
+        std::io::Write::write_all(&mut there, b"x").unwrap();
+        std::io::Read::read_exact(&mut there, &mut [0]).unwrap();
+    });
+    std::io::Read::read_exact(&mut here, &mut [0]).unwrap();
+    drop(loom);
+    // The child lives, and has a spool of its own.
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder().exporter(memory.clone()).spool(SpoolConfig::new(&folder.0)).build();
+    while memory.span_count() < 5 && start.elapsed() < LONG {
+        loom.flush(patience);
+    }
+    assert_eq!(memory.span_count(), 5);
+    std::io::Write::write_all(&mut here, b"x").unwrap();
+    wait_for(child);
+}
+
 #[test]
 fn f18_exporters_in_memory_and_into_files_are_each_process_own() {
     let _alone = alone();

@@ -236,6 +236,8 @@ fn what_ends_after_a_shutdown_is_counted() {
         let before = adds_up(&loom);
         node.end();
         loom.span("late", None).start().end();
+        let at_once = adds_up(&loom);
+        assert_eq!((at_once.accepted - before.accepted, at_once.pending), (2, 0), "tail {tail}: {at_once:?}");
         assert_eq!(loom.shutdown(LONG).pending, 0, "a second shutdown has nothing to do");
         let after = adds_up(&loom);
         assert!(after.reasons.get(Reason::ShutdownTimeout) > before.reasons.get(Reason::ShutdownTimeout));

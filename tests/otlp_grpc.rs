@@ -312,6 +312,48 @@ fn silence_costs_no_more_than_the_time_there_is() {
     assert_eq!(batch.send(&mut exporter), Answer::taken());
 }
 
+/// F24: where a program traces everything, it traces the client by which its loom sends, too: its calls, and its end. None of that
+/// may be recorded, or each export would make the next one.
+#[test]
+#[cfg(feature = "tracing")]
+#[expect(clippy::disallowed_methods, reason = "a test that starts itself as another program")]
+fn f24_a_client_that_is_traced_itself_sends_nothing_of_its_own() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    const ENDPOINT: &str = "SPANLOOM_TEST_TRACED_EVERYWHERE";
+    let Ok(endpoint) = std::env::var(ENDPOINT) else {
+        // What is traced everywhere is traced until the end, and the server is not to be.
+        let server = Server::replying([Reply::Silence, ok()]);
+        let mut own = std::process::Command::new(std::env::current_exe().unwrap());
+        own.args(["--exact", "f24_a_client_that_is_traced_itself_sends_nothing_of_its_own"]);
+        let run = own.env(ENDPOINT, format!("http://{}", server.address)).output().unwrap();
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success() && said.contains("1 passed"), "{said}");
+        // Of spans and of metrics; and one more of those that had no answer.
+        assert!(server.requests().len() >= 3, "{}", server.requests().len());
+        return;
+    };
+    let exporter = || OtlpGrpc::builder(&endpoint).timeout(Duration::from_secs(1)).build().unwrap();
+    let loom = Loom::builder()
+        .exporter(exporter())
+        .metric_exporter(exporter())
+        .workflow_metrics(false)
+        .on_notice(|_, _| ())
+        .build();
+    let everywhere = tracing_subscriber::registry().with(spanloom::tracing::layer(&loom));
+    tracing::subscriber::set_global_default(everywhere).unwrap();
+    let mut worked = 0;
+    while loom.ledger().delivered == 0 {
+        worked += 1;
+        tracing::info_span!("work").in_scope(|| ());
+        loom.meter().counter("work").build().add(1);
+        loom.flush(PATIENCE);
+    }
+    let receipt = loom.shutdown(PATIENCE);
+    assert_eq!(receipt.pending, 0, "{receipt}");
+    // The clients are gone, with the connections that they had.
+    assert_eq!(loom.ledger().accepted, worked, "the work alone: {:?}", loom.ledger());
+}
+
 /// A port where nobody listens, and nobody else can while the socket is kept.
 fn closed_port() -> (socket2::Socket, SocketAddr) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();

@@ -66,7 +66,7 @@ impl Handle {
         let asked: Vec<_> = self.periodics.iter().map(|periodic| periodic.ask(deadline, closes)).collect();
         let receipt = send_spans();
         for (periodic, asked) in self.periodics.iter().zip(asked) {
-            periodic.wait(asked, deadline);
+            periodic.wait(asked, deadline, closes);
         }
         Receipt { points: Points::between(&before, &self.metric_ledgers()), ..receipt }
     }

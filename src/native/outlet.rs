@@ -71,7 +71,7 @@ struct State {
     /// How many flushes there were, and up to which the exporter has written out what it held back.
     flushes: u64,
     flushed: u64,
-    /// The thread is gone, and the exporter with it.
+    /// The thread is gone, and the exporter with it, or nobody waits for them any more.
     gone: bool,
     /// Until when the thread rests, if it does and nobody has woken it; `u64::MAX` where it waits for something to do.
     rests_until: Option<u64>,
@@ -268,6 +268,10 @@ impl Outlet {
             // Its request ends some time; what was in it counts as lost now.
             let now = steady_nanos();
             state.destination.shut_down(now, now);
+            // Nobody else is to wait for it either.
+            state.gone = true;
+            drop(state);
+            self.done.notify_all();
         }
     }
 

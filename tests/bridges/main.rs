@@ -1,8 +1,6 @@
 //! The current node and the bridges: what other libraries record, and who finds whom.
 
 mod current;
-#[cfg(feature = "otlp-grpc")]
-mod exporters;
 mod logs;
 mod opentelemetry;
 mod opentelemetry_sdk;

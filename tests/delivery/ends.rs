@@ -87,6 +87,33 @@ fn f29_a_second_shutdown_and_a_flush_within_one_end_with_it() {
     assert!(start.elapsed() < LONG / 2);
 }
 
+/// Hangs in a call that nobody can end.
+struct Hangs(std::sync::mpsc::Receiver<()>);
+
+impl Exporter for Hangs {
+    fn export(&mut self, _: &Outgoing<'_>) -> spanloom::deliver::Answer {
+        let _ = self.0.recv_timeout(4 * LONG);
+        spanloom::deliver::Answer::taken()
+    }
+}
+
+#[test]
+fn f29_a_second_shutdown_waits_for_nothing_that_the_first_has_given_up() {
+    let (let_go, hangs) = std::sync::mpsc::channel();
+    let loom = Loom::builder().exporter(Hangs(hangs)).on_notice(|_, _| ()).build();
+    spans(&loom, 10);
+    assert_eq!(loom.flush(Duration::from_millis(50)).pending, 10);
+    let start = Instant::now();
+    let receipt = loom.shutdown(Duration::from_millis(100));
+    assert_eq!((receipt.pending, receipt.reasons.get(Reason::ShutdownTimeout)), (0, 10));
+    let receipt = loom.shutdown(2 * LONG);
+    assert_eq!((receipt.delivered, receipt.dropped, receipt.pending), (0, 0, 0));
+    loom.flush(2 * LONG);
+    assert!(start.elapsed() < LONG, "{:?}", start.elapsed());
+    assert_eq!(adds_up(&loom).dropped, 10);
+    drop(let_go);
+}
+
 /// F24: an exporter that uses an instrumented client, which here is the loom itself.
 struct Traced(Loom, MemoryExporter);
 

@@ -152,6 +152,27 @@ fn f11_answers_of_a_gigabyte_cost_no_memory() {
     assert!(grown < 64 << 20, "{grown} bytes more");
 }
 
+/// B02: texts and bytes of 100 MB, wherever they stand, are cut without a copy of the whole.
+#[test]
+#[cfg(target_os = "linux")]
+fn b02_of_a_huge_text_only_what_is_kept_is_copied() {
+    if !in_own_process("limits::b02_of_a_huge_text_only_what_is_kept_is_copied") {
+        return;
+    }
+    let loom = Loom::builder().exporter(MemoryExporter::new()).build();
+    let big = "é".repeat(50_000_000);
+    let before = most_memory();
+    let mut node = loom.span(&big, None).start();
+    node.attribute("text", &big).attribute("bytes", big.as_bytes()).attribute(&big, 1);
+    node.input("text", &big).output("text", &big).event("e", &[("text", big.as_str().into())]);
+    node.info(&big).error(&big).exception(&big, &big).next(&big);
+    node.end();
+    assert!(loom.flush(LONG).is_complete());
+    // A span may have 16 MiB. It is put together, appended, taken and kept, and each of these may hold it once.
+    let grown = most_memory() - before;
+    assert!(grown < 90 << 20, "{grown} bytes more");
+}
+
 /// Sends a signal to the thread that calls, and to all threads of looms, until it is dropped. Calls of the system that they are
 /// in are cut short: nothing asks for these to be taken up again.
 #[cfg(target_os = "linux")]

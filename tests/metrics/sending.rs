@@ -156,6 +156,11 @@ fn a_dead_receiver_holds_up_nobody() {
     assert!(started.elapsed() < LONG / 2, "it waited for the receiver");
     assert_eq!((receipt.points.delivered, receipt.points.pending), (0, 1));
     assert!(!receipt.is_complete());
+    // Nor after a shutdown that has given it up, however much time there is.
+    loom.shutdown(Duration::from_millis(50));
+    loom.flush(2 * LONG);
+    loom.shutdown(2 * LONG);
+    assert!(started.elapsed() < LONG / 2, "it waited for the receiver");
     let _ = let_go.send(());
 }
 

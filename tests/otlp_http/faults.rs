@@ -241,6 +241,12 @@ fn f11_a_head_without_end() {
         flood("HTTP/1.1 200 OK\r\n", b"x-more: and more of it\r\n".repeat(1000), 1 << 30);
     assert_later(&Batch::of(1).send(&mut exporter(&receiver)));
     assert!(written.load(Ordering::SeqCst) < 1 << 27);
+    // The same as a single line.
+    let (receiver, written) = flood("HTTP/1.1 200 OK\r\nx-more: ", vec![b'x'; 0x10000], 1 << 30);
+    let answer = Batch::of(1).send(&mut exporter(&receiver));
+    let written = written.load(Ordering::SeqCst);
+    assert!(written < 1 << 27, "{written} {answer:?}");
+    assert!(matches!(answer, Answer::Later { .. } | Answer::Refused { .. }), "{answer:?}");
 }
 
 #[test]

@@ -97,6 +97,8 @@ struct State {
     deadline: Option<Instant>,
     closed: bool,
     gone: bool,
+    /// A shutdown has waited in vain: nobody else is to.
+    given_up: bool,
     ledger: Ledger,
 }
 
@@ -144,7 +146,11 @@ impl Periodic {
             shared: Arc::clone(&shared),
             failing: false,
         };
-        let thread = fork::spawn("spanloom-metrics", move || sending.run());
+        let thread = fork::spawn("spanloom-metrics", move || {
+            sending.run();
+            // The exporter's connections end: that is no work of the program's.
+            suppress(|| drop(sending));
+        });
         if thread.is_err() {
             // Nobody is to wait for a thread that there is not.
             shared.state().gone = true;
@@ -182,15 +188,19 @@ impl Periodic {
         state.asked
     }
 
-    /// Waits until what was asked for is done, but not much longer than the deadline.
-    pub(in crate::native) fn wait(&self, asked: u64, deadline: Instant) {
+    /// Waits until what was asked for is done, but not much longer than the deadline; `closes` as it was asked.
+    pub(in crate::native) fn wait(&self, asked: u64, deadline: Instant, closes: bool) {
         if !self.runs_here() {
             return;
         }
         let last = deadline + GRACE;
         let mut state = self.shared.state();
-        while state.over < asked && !state.gone && steady_now() < last {
+        while state.over < asked && !state.gone && !state.given_up && steady_now() < last {
             state = self.shared.wait(&self.shared.done, state, last);
+        }
+        if closes && state.over < asked {
+            state.given_up = true;
+            self.shared.done.notify_all();
         }
     }
 

@@ -44,6 +44,8 @@ impl Outlet {
         self.tell(&notices);
         if let Some(mut exporter) = exporter {
             write_out(&mut *exporter);
+            // Clients close their connections then, which is theirs to trace as little as a request.
+            suppress(|| drop(exporter));
         }
         locked(&self.state).gone = true;
         self.done.notify_all();

@@ -231,7 +231,8 @@ impl Drop for OtlpGrpc {
     fn drop(&mut self) {
         // Dropped as it is, a runtime waits for look-ups of names, and panics inside another one.
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // What ends with it is traced by the libraries that did it.
+            suppress(|| runtime.shutdown_background());
         }
     }
 }
