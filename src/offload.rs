@@ -111,7 +111,7 @@ where
         if value.len() <= LOG_TEXT_LIMIT {
             return self.sink.string(value);
         }
-        match self.store.put(&blob_name((self.random)()), value.as_bytes()) {
+        match self.store.put(&(uuid4_hex((self.random)()) + ".txt"), value.as_bytes()) {
             Ok(link) => {
                 self.count.stored = self.count.stored.saturating_add(1);
                 self.sink.string(&link);
@@ -155,20 +155,16 @@ where
     }
 }
 
-/// What a span event says of a text: the text itself, or, from [`EVENT_TEXT_LIMIT`] on, `trace_link: {link}`. A text that
-/// the store did not take is replaced by a short one that says so.
+/// What a span event says of a text: the text itself, or, from [`EVENT_TEXT_LIMIT`] on, `trace_link: {link}`; the name of
+/// the blob is its UUID alone. A text that the store did not take is replaced by a short one that says so.
 pub fn event_text<'t, B: BlobStore + ?Sized>(text: &'t str, store: &B, random: [u8; 16]) -> Cow<'t, str> {
     if text.len() < EVENT_TEXT_LIMIT {
         return Cow::Borrowed(text);
     }
-    match store.put(&blob_name(random), text.as_bytes()) {
+    match store.put(&uuid4_hex(random), text.as_bytes()) {
         Ok(link) => Cow::Owned(format!("trace_link: {link}")),
         Err(_) => Cow::Owned(format!("trace_link: upload of {} bytes failed", text.len())),
     }
-}
-
-fn blob_name(random: [u8; 16]) -> String {
-    uuid4_hex(random) + ".txt"
 }
 
 #[cfg(test)]
@@ -240,6 +236,7 @@ mod tests {
         assert_eq!(event_text(&short, &shelf, [0; 16]), short);
         let long = "x".repeat(EVENT_TEXT_LIMIT);
         assert_eq!(event_text(&long, &shelf, [0; 16]), "trace_link: link-1");
+        assert_eq!(*shelf.blobs.borrow(), [("00000000000040008000000000000000".into(), EVENT_TEXT_LIMIT)]);
         let full = Shelf { full: true, ..Shelf::default() };
         assert_eq!(event_text(&long, &full, [0; 16]), "trace_link: upload of 10240 bytes failed");
     }

@@ -161,8 +161,7 @@ impl Call {
         is_in_histogram: bool,
         node: Option<&mut Node>,
     ) {
-        let mut all = self.with(labels);
-        all.push((name::LABEL_RET, code.into()));
+        let all = self.with(&[&[(name::LABEL_RET, code.into())], labels].concat());
         self.meter.calls.instruments(&self.meter).requests.with(&all).add(count);
         if is_in_histogram {
             self.in_histogram(labels);
