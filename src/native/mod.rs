@@ -31,6 +31,7 @@ mod fork;
 mod from_config;
 mod health;
 mod here;
+mod host_ip;
 mod ledger;
 mod loom;
 pub mod meter;

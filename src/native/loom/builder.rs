@@ -15,6 +15,7 @@ use crate::native::core::{Core, Recipe};
 use crate::native::entropy::IdSource;
 use crate::native::export::{Exporter, MetricExporter};
 use crate::native::fork;
+use crate::native::host_ip::host_ip;
 use crate::native::meter::{Meter, MetricOptions, Periodic, call_site};
 use crate::native::outlet::{Listener, Outlet, Sender};
 use crate::native::pipeline::{Pipeline, Tail};
@@ -54,6 +55,8 @@ pub struct LoomBuilder {
     service: Option<String>,
     scope_name: Option<String>,
     resource: Vec<(String, Value)>,
+    /// The resource also has the names that astron-agent gives it.
+    astron_resource: bool,
     time: TimeSource,
     ids: IdSource,
     limits: Limits,
@@ -97,6 +100,31 @@ impl LoomBuilder {
     #[must_use]
     pub fn resource(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.resource.push((key.into(), value.into()));
+        self
+    }
+
+    /// As astron-agent has it, where that differs from OpenTelemetry: 1000 events a span, 2048 spans that wait, five seconds
+    /// for a request, metrics every second; and its names on the resource, `serviceName` and `ip`, the address of this machine.
+    /// What is set afterwards counts more.
+    ///
+    /// ```
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let memory = MemoryExporter::new();
+    /// let loom = Loom::builder().astron().service("planner").exporter(memory.clone()).build();
+    /// loom.workflow("answer").start().end();
+    /// loom.flush(std::time::Duration::from_secs(5));
+    /// assert!(String::from_utf8_lossy(&memory.to_otlp()).contains("serviceName"));
+    /// ```
+    #[must_use]
+    pub fn astron(self) -> Self {
+        let delivery =
+            Options { queue_spans: 2048, timeout: Duration::from_secs(5), ..self.delivery.clone() };
+        let limits = Limits { events: 1000, ..self.limits };
+        self.astron_resource().delivery(delivery).limits(limits).metric_options(MetricOptions::astron())
+    }
+
+    pub(in crate::native) fn astron_resource(mut self) -> Self {
+        self.astron_resource = true;
         self
     }
 
@@ -379,6 +407,10 @@ impl LoomBuilder {
             ("telemetry.sdk.language".to_owned(), "rust".into()),
             ("telemetry.sdk.version".to_owned(), env!("CARGO_PKG_VERSION").into()),
         ];
+        if self.astron_resource {
+            attributes.push(("serviceName".to_owned(), service.into()));
+            attributes.extend(host_ip().map(|ip| ("ip".to_owned(), ip.to_string().into())));
+        }
         for (key, value) in self.resource {
             match attributes.iter_mut().find(|(known, _)| *known == key) {
                 Some(known) => known.1 = value,
