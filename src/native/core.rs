@@ -13,7 +13,7 @@ use super::entropy::IdSource;
 use super::fork::{self, PerProcess};
 use super::ledger::{Ledger, Receipt, Totals};
 use super::outlet::Outlet;
-use super::pipeline::{Passed, Pipeline, Stream, Tail};
+use super::pipeline::{Blobs, Passed, Pipeline, Stream, Tail};
 use super::store::{SpoolConfig, Store};
 use super::thread_buffer::{CHUNK, Piece, ThreadBuffer};
 use crate::deliver::{Amount, Dropped, Parcel, Reason};
@@ -76,6 +76,7 @@ struct Inside {
 pub(super) struct Recipe {
     pub(super) tail: Option<TailSampler>,
     pub(super) redactor: Option<Arc<Redactor>>,
+    pub(super) blobs: Option<Blobs>,
     pub(super) spool: Option<SpoolConfig>,
 }
 
@@ -449,6 +450,7 @@ impl Inside {
             feed: None,
             tail: recipe.tail.clone().map(Tail::new),
             redactor: recipe.redactor.clone(),
+            blobs: recipe.blobs.clone(),
             store: None,
         };
         if let Some(mut theirs) = try_locked(&parents.pipeline) {

@@ -18,8 +18,9 @@ use crate::native::fork;
 use crate::native::host_ip::host_ip;
 use crate::native::meter::{Meter, MetricOptions, Periodic, call_site};
 use crate::native::outlet::{Listener, Outlet, Sender};
-use crate::native::pipeline::{Pipeline, Tail};
+use crate::native::pipeline::{Blobs, Pipeline, Tail};
 use crate::native::store::{SpoolConfig, Store};
+use crate::offload::BlobStore;
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
 use crate::record::Limits;
@@ -63,6 +64,7 @@ pub struct LoomBuilder {
     sampler: Sampler,
     tail: Option<TailSampler>,
     redactor: Option<Redactor>,
+    blobs: Option<Blobs>,
     wording: Wording,
     live_view: bool,
     running: bool,
@@ -214,6 +216,20 @@ impl LoomBuilder {
     #[must_use]
     pub fn redact(mut self, redactor: Redactor) -> Self {
         self.redactor = Some(redactor);
+        self
+    }
+
+    /// Where long texts in events go: of [10,240 bytes](crate::offload::EVENT_TEXT_LIMIT) or more, after the redactor has been
+    /// over them. `trace_link: {link}` takes the place of each; of one that the store does not take its length remains. The
+    /// loom's thread calls the store and waits for it, and takes nothing on meanwhile: it should answer soon.
+    ///
+    /// ```no_run
+    /// use spanloom::native::FolderStore;
+    /// let loom = spanloom::Loom::builder().event_store(FolderStore::new("/var/log/planner/blobs")).build();
+    /// ```
+    #[must_use]
+    pub fn event_store(mut self, store: impl BlobStore + Send + Sync + 'static) -> Self {
+        self.blobs = Some(Arc::new(store));
         self
     }
 
@@ -458,7 +474,8 @@ impl LoomBuilder {
                 Periodic::start(&meter, exporter, options, &sender, &listener)
             })
             .collect();
-        let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool };
+        let recipe =
+            Recipe { tail: self.tail.clone(), redactor: redactor.clone(), blobs: self.blobs.clone(), spool };
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,
@@ -467,7 +484,7 @@ impl LoomBuilder {
             live_view: self.live_view,
             random_flag: self.random_flag,
             disabled: self.disabled,
-            pipeline: Pipeline { feed, tail: self.tail.map(Tail::new), redactor, store },
+            pipeline: Pipeline { feed, tail: self.tail.map(Tail::new), redactor, blobs: self.blobs, store },
             outlets,
             recipe,
         });
