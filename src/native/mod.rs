@@ -38,6 +38,7 @@ pub mod meter;
 mod node;
 mod outlet;
 mod pipeline;
+mod sids;
 mod spool_files;
 mod stderr;
 mod store;

@@ -19,6 +19,7 @@ use crate::native::host_ip::host_ip;
 use crate::native::meter::{Meter, MetricOptions, Periodic, call_site};
 use crate::native::outlet::{Listener, Outlet, Sender};
 use crate::native::pipeline::{Blobs, Pipeline, Tail};
+use crate::native::sids::Sids;
 use crate::native::store::{SpoolConfig, Store};
 use crate::offload::BlobStore;
 use crate::otlp::convention::Wording;
@@ -26,6 +27,7 @@ use crate::otlp::{Resource, Scope};
 use crate::record::Limits;
 use crate::redact::Redactor;
 use crate::sample::{Sampler, TailSampler};
+use crate::sid::SidGenerator;
 use crate::value::Value;
 
 /// Makes a [`Loom`]. Everything has a default; without a sink nothing is kept.
@@ -65,6 +67,7 @@ pub struct LoomBuilder {
     tail: Option<TailSampler>,
     redactor: Option<Redactor>,
     blobs: Option<Blobs>,
+    sids: Sids,
     wording: Wording,
     live_view: bool,
     running: bool,
@@ -216,6 +219,21 @@ impl LoomBuilder {
     #[must_use]
     pub fn redact(mut self, redactor: Redactor) -> Self {
         self.redactor = Some(redactor);
+        self
+    }
+
+    /// What makes the session ids of [`Loom::sid`]. A forked process goes on with its own process id.
+    ///
+    /// ```
+    /// use spanloom::{Loom, SidConfig, SidGenerator};
+    /// let config = SidConfig { sub: "agt", location: "hf", ip: Some("10.1.2.3"), port: "8080", ..SidConfig::default() };
+    /// let loom = Loom::builder().sids(SidGenerator::new(&config)?).build();
+    /// assert_eq!(loom.sid().location(), "hf");
+    /// # Ok::<(), spanloom::SidError>(())
+    /// ```
+    #[must_use]
+    pub fn sids(mut self, generator: SidGenerator) -> Self {
+        self.sids = Sids::by(generator);
         self
     }
 
@@ -495,7 +513,16 @@ impl LoomBuilder {
         }
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
         let propagators = self.propagators;
-        Loom { handle: Arc::new(Handle { core, meter, periodics, shutdown_timeout, propagators }) }
+        Loom {
+            handle: Arc::new(Handle {
+                core,
+                meter,
+                periodics,
+                shutdown_timeout,
+                propagators,
+                sids: self.sids,
+            }),
+        }
     }
 }
 
