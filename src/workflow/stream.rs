@@ -59,7 +59,7 @@ impl WorkflowLog {
 }
 
 /// The first text that is not empty.
-fn first_of<'a, const N: usize>(texts: [&'a str; N]) -> &'a str {
+fn first_of<const N: usize>(texts: [&str; N]) -> &str {
     texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
 }
 
