@@ -42,6 +42,7 @@ mod sids;
 mod spool_files;
 mod stderr;
 mod store;
+mod stream;
 mod suppress;
 mod thread_buffer;
 mod workflow;
