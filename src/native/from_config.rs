@@ -279,6 +279,21 @@ mod tests {
     }
 
     #[test]
+    fn astron_has_room_for_a_thousand_events() {
+        let memory = MemoryExporter::new();
+        let loom = Loom::builder().astron().exporter(memory.clone()).build();
+        let run = loom.workflow("answer").start();
+        (0..1_001).for_each(|_| {
+            run.event("tick", &[]);
+        });
+        run.end();
+        loom.flush(Duration::from_secs(30));
+        let mut events = Vec::new();
+        memory.each_span(|span| events.push((span.events().count(), span.dropped_events)));
+        assert_eq!(events, [(1_000, 1)]);
+    }
+
+    #[test]
     fn propagators_are_those_of_the_configuration() {
         let came: Vec<(String, String)> = [
             ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
