@@ -104,6 +104,9 @@ impl Impairment {
     }
 }
 
+/// Labels, and of each the values that count.
+type Labels = Vec<(String, Vec<Value>)>;
+
 /// A fault of a cluster's network.
 ///
 /// ```
@@ -300,7 +303,7 @@ fn impairment(parameters: &Map<String, Value>) -> Result<Impairment, NetworkFaul
     Ok(percent.map_or(Impairment::Loss(None), Impairment::Duplicate))
 }
 
-fn targets(parameters: &Map<String, Value>) -> Result<Option<Vec<(String, Vec<Value>)>>, NetworkFaultError> {
+fn targets(parameters: &Map<String, Value>) -> Result<Option<Labels>, NetworkFaultError> {
     let nats = parameters.get("target_nats").is_none_or(|nats| said(Some(nats)));
     let specific = parameters.get("target_specific_pods");
     if !nats && !said(specific) {
