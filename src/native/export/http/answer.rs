@@ -14,6 +14,18 @@ pub(super) fn not_encoded(error: &dyn Display) -> Answer {
     Answer::Refused { reason: Reason::EncodeError, why: error.to_string() }
 }
 
+/// A whole answer, with the address in front of what went wrong: where a path is wrong that is half of what one wants to know.
+pub(super) fn said_by(endpoint: &str, answer: Answer) -> Answer {
+    let at = |why: String| format!("{endpoint}: {why}");
+    match answer {
+        Answer::Later { after, why } => Answer::Later { after, why: at(why) },
+        Answer::TooLarge { why } => Answer::TooLarge { why: at(why) },
+        Answer::Refused { reason, why } => Answer::Refused { reason, why: at(why) },
+        Answer::Unclear { why } => Answer::Unclear { why: at(why) },
+        taken @ (Answer::Taken { .. } | Answer::Partly { .. }) => taken,
+    }
+}
+
 /// No answer came.
 pub(super) fn of_error(error: &Error, endpoint: &str) -> Answer {
     let later = |why: &dyn Display| Answer::later(format!("{endpoint}: {why}"));
