@@ -6,7 +6,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use super::reason::Reason;
-use crate::record::{ENVELOPE_LEN, RecordError, RecordKind, Records};
+#[cfg(feature = "native")]
+use crate::record::ENVELOPE_LEN;
+use crate::record::{RecordError, RecordKind, Records};
 
 /// How much there is in a run of records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -66,7 +66,11 @@ impl Handle {
         let asked: Vec<_> = self.periodics.iter().map(|periodic| periodic.ask(deadline, closes)).collect();
         let receipt = send_spans();
         for (periodic, asked) in self.periodics.iter().zip(asked) {
-            periodic.wait(asked, deadline);
+            if closes {
+                periodic.wait_for_end(asked, deadline);
+            } else {
+                periodic.wait(asked, deadline);
+            }
         }
         Receipt { points: Points::between(&before, &self.metric_ledgers()), ..receipt }
     }
