@@ -36,7 +36,8 @@ pub struct Ledger {
     pub reasons: Dropped,
     /// Spans that are on their way.
     pub pending: u64,
-    /// Spans that sampling left out.
+    /// What sampling left out: spans by a tail sampler; by head sampling workflows and spans without a parent here, for what
+    /// would have stood below them never came to be.
     pub sampled_out: u64,
     /// Of the accepted ones: spans that an earlier process left in the spool.
     pub recovered: u64,

@@ -24,6 +24,9 @@ use crate::spool::SpoolStatus;
 
 /// Records workflows. Clones are the same loom; when the last one is gone, what is recorded is flushed.
 ///
+/// Rust drops nothing that stands in a `static`, nor anything when a program ends by [`std::process::exit`] or is killed: there
+/// call [`Self::shutdown`] before the end. Bridges and their global providers hold a clone, too.
+///
 /// ```
 /// use spanloom::{Loom, MemoryExporter};
 /// let memory = MemoryExporter::new();
