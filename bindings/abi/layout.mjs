@@ -178,6 +178,7 @@ export const MeterProblem = Object.freeze({
   CONFLICTS: 2,
   MISFITS: 3,
   MISUSED: 4,
+  SURPLUS: 5,
 });
 
 /** Attribute keys and event names of the vocabulary. */

@@ -199,6 +199,7 @@ class MeterProblem:
     CONFLICTS = 2
     MISFITS = 3
     MISUSED = 4
+    SURPLUS = 5
 
 
 class Key:

@@ -82,15 +82,15 @@ impl Iterator for Sizes<'_> {
 
 /// The bytes of a parcel, wherever they are: who holds them holds the whole of what they stand in.
 #[derive(Clone)]
-struct Stream(Arc<dyn AsRef<[u8]> + Send + Sync>);
+struct Held(Arc<dyn AsRef<[u8]> + Send + Sync>);
 
 // Its bytes never change.
-impl UnwindSafe for Stream {}
-impl RefUnwindSafe for Stream {}
+impl UnwindSafe for Held {}
+impl RefUnwindSafe for Held {}
 
-impl fmt::Debug for Stream {
+impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stream").field(&(*self.0).as_ref().len()).finish()
+        f.debug_tuple("Held").field(&(*self.0).as_ref().len()).finish()
     }
 }
 
@@ -111,7 +111,7 @@ const LONGEST_HEAD: usize = 4;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Parcel {
-    stream: Stream,
+    held: Held,
     /// Where its records begin in the stream.
     start: usize,
     size: Size,
@@ -132,21 +132,14 @@ impl Parcel {
         if stream.capacity() / 2 > stream.len() {
             stream.shrink_to_fit();
         }
-        Self {
-            stream: Stream(Arc::new(stream)),
-            start: 0,
-            size,
-            broken,
-            last_sequence: None,
-            unspooled: None,
-        }
+        Self { held: Held(Arc::new(stream)), start: 0, size, broken, last_sequence: None, unspooled: None }
     }
 
     /// Takes records where they stand, so many spans that have ended and nothing else: known to whoever wrote them, so
     /// nothing is looked at. How many bytes of OTLP they make is a little less than is noted here.
     #[cfg(feature = "native")]
     pub(crate) fn of_spans(
-        stream: Arc<dyn AsRef<[u8]> + Send + Sync>,
+        held: Arc<dyn AsRef<[u8]> + Send + Sync>,
         range: Range<usize>,
         spans: u32,
     ) -> Self {
@@ -154,8 +147,8 @@ impl Parcel {
         // In a request there is a tag and a length in front of a span, and not an envelope.
         let encoded = bytes.saturating_sub(records * (ENVELOPE_LEN - LONGEST_HEAD)) as u64;
         let size = Size { bytes, records, spans: spans.into(), encoded };
-        let stream = Stream(stream);
-        Self { stream, start: range.start, size, broken: 0, last_sequence: None, unspooled: None }
+        let held = Held(held);
+        Self { held, start: range.start, size, broken: 0, last_sequence: None, unspooled: None }
     }
 
     /// The same, held by a spool under sequence numbers of which this is the last.
@@ -232,14 +225,14 @@ impl Parcel {
     pub(super) fn into_piece(self, order: u64) -> Piece {
         let range = self.start..self.start + self.size.bytes;
         let (stored, unspooled) = (self.last_sequence.is_some(), self.unspooled);
-        Piece { stream: self.stream, range, size: self.size, order, stored, unspooled }
+        Piece { held: self.held, range, size: self.size, order, stored, unspooled }
     }
 }
 
 /// A run of records out of a parcel.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
-    stream: Stream,
+    held: Held,
     range: Range<usize>,
     pub(super) size: Size,
     /// Which parcel it is of.
@@ -252,7 +245,7 @@ pub(super) struct Piece {
 
 impl Piece {
     pub(super) fn records(&self) -> &[u8] {
-        (*self.stream.0).as_ref().get(self.range.clone()).unwrap_or_default()
+        (*self.held.0).as_ref().get(self.range.clone()).unwrap_or_default()
     }
 
     /// Under which reason it is lost where that is for want of room or of time.
@@ -262,11 +255,11 @@ impl Piece {
 
     /// The same without what it holds besides: copied, where that is more than half of what it stands in.
     pub(super) fn alone(self) -> Self {
-        if 2 * self.size.bytes >= (*self.stream.0).as_ref().len() {
+        if 2 * self.size.bytes >= (*self.held.0).as_ref().len() {
             return self;
         }
         let records = self.records().to_vec();
-        Self { range: 0..records.len(), stream: Stream(Arc::new(records)), ..self }
+        Self { range: 0..records.len(), held: Held(Arc::new(records)), ..self }
     }
 
     /// Cuts between records: the first part is as long as `goes_on(before, after)` says of every record in it, told how
@@ -290,8 +283,7 @@ impl Piece {
             return (None, Some(self));
         }
         let middle = self.range.start + front.bytes;
-        let first =
-            Self { stream: self.stream.clone(), range: self.range.start..middle, size: front, ..self };
+        let first = Self { held: self.held.clone(), range: self.range.start..middle, size: front, ..self };
         self.range.start = middle;
         self.size = self.size.minus(front);
         (Some(first), Some(self))

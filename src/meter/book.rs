@@ -28,6 +28,8 @@ pub struct BookOptions {
     pub views: Vec<View>,
     /// So many series at most, for each instrument.
     pub limit: usize,
+    /// So many instruments at most. What further ones measure leaves nowhere: such a program makes names out of data.
+    pub instruments: usize,
     /// How histograms are kept that no view speaks of.
     pub histograms: Aggregation,
     /// Labels of all series.
@@ -36,7 +38,13 @@ pub struct BookOptions {
 
 impl Default for BookOptions {
     fn default() -> Self {
-        Self { views: Vec::new(), limit: 2000, histograms: Aggregation::Usual, labels: Labels::none() }
+        Self {
+            views: Vec::new(),
+            limit: 2000,
+            instruments: 10_000,
+            histograms: Aggregation::Usual,
+            labels: Labels::none(),
+        }
     }
 }
 
@@ -52,6 +60,8 @@ pub struct MeterProblems {
     pub conflicts: u64,
     /// Points of other hosts that fit no instrument.
     pub misfits: u64,
+    /// Instruments, and observers, beyond the limit. What they measure leaves nowhere.
+    pub surplus: u64,
 }
 
 /// All that a program measures.
@@ -84,6 +94,7 @@ pub struct Book {
     mended: AtomicU64,
     conflicts: AtomicU64,
     misfits: AtomicU64,
+    surplus: AtomicU64,
 }
 
 /// Says what some instruments stand at, when it is asked.
@@ -156,6 +167,11 @@ impl Book {
                 return known;
             }
         }
+        if entries.len() >= self.options.instruments {
+            self.surplus.fetch_add(1, Ordering::Relaxed);
+            // Nobody else has it: it goes with its handle.
+            return Arc::new(self.make(instrument).0);
+        }
         if same_name {
             self.conflicts.fetch_add(1, Ordering::Relaxed);
         }
@@ -200,7 +216,12 @@ impl Book {
 
     /// Has somebody asked at each collection what some instruments stand at.
     pub fn observe(&self, observer: impl Fn(&Saying) + Send + Sync + 'static) {
-        locked(&self.observers).push(Arc::new(observer));
+        let mut observers = locked(&self.observers);
+        if observers.len() >= self.options.instruments {
+            self.surplus.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        observers.push(Arc::new(observer));
     }
 
     /// Tells a reader what everything stands at.
@@ -253,6 +274,7 @@ impl Book {
             mended: read(&self.mended),
             conflicts: read(&self.conflicts),
             misfits: read(&self.misfits),
+            surplus: read(&self.surplus),
         }
     }
 

@@ -1,5 +1,8 @@
 //! Tests of the book, through what a collection tells.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::*;
 use crate::{SpanId, TraceId};
 
@@ -87,6 +90,37 @@ fn what_goes_beyond_the_limit_is_counted_in_one_series() {
     let expected =
         [r#"  {"k": "a"} 2 1..9"#, r#"  {"k": "b"} 1 1..9"#, r#"  {"otel.metric.overflow": true} 3 1..9"#];
     assert_eq!(told[1..], expected);
+}
+
+#[test]
+fn instruments_beyond_the_limit_work_and_leave_nowhere() {
+    let book = Book::new(BookOptions { instruments: 2, ..BookOptions::default() });
+    for name in ["a", "b", "c", "d", "a", "c"] {
+        book.sums::<i64>(counter(name)).series(&Labels::none(), || 1).cell.add(Slot::ONLY, 1);
+    }
+    let told = told(&book, &mut Reader::cumulative(), 9);
+    assert_eq!(
+        told.iter().filter(|line| line.starts_with("  ")).collect::<Vec<_>>(),
+        ["  {} 2 1..9", "  {} 1 1..9"]
+    );
+    assert_eq!(book.problems(), MeterProblems { surplus: 3, ..MeterProblems::default() });
+    // What is known goes with its handle.
+    let surplus = book.sums::<i64>(counter("e"));
+    assert_eq!(Arc::strong_count(&surplus), 1);
+}
+
+#[test]
+fn observers_beyond_the_limit_are_not_asked() {
+    let book = Book::new(BookOptions { instruments: 1, ..BookOptions::default() });
+    let asked = Arc::new(AtomicU64::new(0));
+    for _ in 0..3 {
+        let asked = Arc::clone(&asked);
+        book.observe(move |_| {
+            asked.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    told(&book, &mut Reader::cumulative(), 9);
+    assert_eq!((asked.load(Ordering::Relaxed), book.problems().surplus), (1, 2));
 }
 
 #[test]

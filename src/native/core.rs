@@ -2,7 +2,8 @@
 //!
 //! Who takes several locks takes them in this order: the pipeline, the totals, the list of threads or a destination.
 
-use std::cell::Cell;
+mod collecting;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
@@ -14,10 +15,11 @@ use super::entropy::IdSource;
 use super::fork::{self, PerProcess};
 use super::ledger::{Ledger, Receipt, Totals};
 use super::outlet::{Listener, Outlet};
-use super::pipeline::{Passed, Pipeline, Stream, Tail};
+use super::pipeline::{Passed, Pipeline, Tail};
 use super::store::{SpoolConfig, Store};
-use super::thread_buffer::{CHUNK, Piece, ThreadBuffer};
-use crate::deliver::{Amount, Dropped, Parcel, Reason};
+use super::stream::Stream;
+use super::thread_buffer::{CHUNK, ThreadBuffer};
+use crate::deliver::{Dropped, Reason};
 use crate::health::Exporters;
 use crate::record::Limits;
 use crate::redact::Redactor;
@@ -32,10 +34,6 @@ const LINGER: Duration = Duration::from_millis(200);
 /// As [`LINGER`], where they are to be written down within 50 ms.
 const LINGER_WITH_SPOOL: Duration = Duration::from_millis(20);
 
-/// About so many bytes are copied together, where they are copied.
-const TOGETHER: usize = 1 << 20;
-/// So many bytes of a chunk are handed on where they stand. Fewer are copied, and the chunk is free again.
-const WORTH_HOLDING: usize = CHUNK / 2;
 /// So many full chunks are taken at once: waking a thread takes longer than filling a chunk.
 const WORTH_WAKING: usize = 16;
 
@@ -284,19 +282,6 @@ impl Core {
         }
     }
 
-    /// The way to the destinations; `None` where this thread is on it already, because a hook or a clock records.
-    fn enter(&self) -> Option<Collecting<'_>> {
-        let thread = this_thread();
-        // Only this thread ever stores its own number, so no ordering is needed.
-        let inside = self.inside();
-        if inside.changing.collecting.load(Ordering::Relaxed) == thread {
-            return None;
-        }
-        let pipeline = locked(&inside.pipeline);
-        inside.changing.collecting.store(thread, Ordering::Relaxed);
-        Some(Collecting { core: self, inside, pipeline, flushes: false })
-    }
-
     /// Takes records that no chunk can keep to the destinations. Where this thread is on the way there they are lost.
     pub(super) fn accept(self: &Arc<Self>, records: &[u8], spans: u64) {
         let _ = self.running();
@@ -426,27 +411,6 @@ impl Core {
         locked(&self.inside().changing.totals).lost
     }
 
-    fn offer(&self, totals: &mut Totals, parcel: &Parcel, flushes: bool) {
-        totals.offered += parcel.spans();
-        for outlet in &self.inside().outlets {
-            outlet.offer(parcel.clone(), flushes);
-        }
-    }
-
-    /// For how much more every destination has room.
-    fn room(&self) -> Amount {
-        let least = |one: Amount, other: Amount| Amount {
-            spans: one.spans.min(other.spans),
-            bytes: one.bytes.min(other.bytes),
-        };
-        self.inside().outlets.iter().map(|outlet| outlet.room()).reduce(least).unwrap_or_default()
-    }
-
-    /// Up to which of the spool's parcels all destinations have settled.
-    fn settled(&self) -> Option<u64> {
-        self.inside().outlets.iter().map(|outlet| outlet.settled_up_to()).min().flatten()
-    }
-
     pub(super) fn count_sampled_out(&self) {
         self.inside().changing.sampled_out.fetch_add(1, Ordering::Relaxed);
     }
@@ -494,162 +458,6 @@ impl Inside {
         let ledgers = self.outlets.iter().filter_map(|outlet| Some((String::new(), outlet.try_ledger()?)));
         totals.ledger(waiting, ledgers.collect()).pending
     }
-}
-
-/// A thread on its way to the destinations of a loom.
-struct Collecting<'a> {
-    core: &'a Core,
-    inside: &'a Inside,
-    pipeline: MutexGuard<'a, Pipeline>,
-    /// Each destination is flushed right behind.
-    flushes: bool,
-}
-
-impl Collecting<'_> {
-    fn take_from_all(&mut self) {
-        let threads: Vec<_> = locked(&self.inside.changing.threads).clone();
-        for buffer in &threads {
-            // Asked before: what comes behind the end of a thread is nothing.
-            let ended = buffer.is_retired();
-            self.take_from(buffer);
-            if ended {
-                locked(&self.inside.changing.threads).retain(|known| !Arc::ptr_eq(known, buffer));
-            }
-        }
-    }
-
-    /// Takes from all, and has all of that counted.
-    fn take_and_count(&mut self) {
-        self.take_from_all();
-        self.end_round(false);
-        if self.pipeline.feed.is_some() {
-            // What was taken is counted when another round has brought nothing that belongs before it.
-            self.take_from_all();
-            self.end_round(false);
-        }
-    }
-
-    fn take_from(&mut self, buffer: &ThreadBuffer) {
-        let (pieces, full) = {
-            let mut totals = locked(&self.inside.changing.totals);
-            let (pieces, full) = buffer.take();
-            totals.handed_over += pieces.iter().map(Piece::spans).sum::<u64>();
-            (pieces, full)
-        };
-        self.inside.changing.full_chunks.fetch_sub(full, Ordering::Relaxed);
-        // What is written down is written in few large pieces.
-        let joins = self.pipeline.store.is_some();
-        let is_joined = |piece: &Piece| joins || piece.len() < WORTH_HOLDING;
-        let mut waiting: usize = pieces.iter().filter(|piece| is_joined(piece)).map(Piece::len).sum();
-        let (mut joint, mut spans) = (Vec::new(), 0);
-        let mut passed = Passed { streams: Vec::with_capacity(pieces.len()), ..Passed::default() };
-        for piece in pieces {
-            let is_joined = is_joined(&piece);
-            if !is_joined || joint.len() + piece.len() > TOGETHER {
-                self.take_on(
-                    Stream::Copied(std::mem::take(&mut joint)),
-                    std::mem::take(&mut spans),
-                    &mut passed,
-                );
-            }
-            if is_joined {
-                // It may wait for long: no more room than it needs.
-                joint.reserve_exact(if joint.is_empty() { waiting.min(TOGETHER) } else { 0 });
-                waiting -= piece.len();
-                joint.extend_from_slice(piece.records());
-                spans += piece.spans();
-            } else {
-                let spans = piece.spans();
-                self.take_on(Stream::InPlace(piece), spans, &mut passed);
-            }
-        }
-        self.take_on(Stream::Copied(joint), spans, &mut passed);
-        self.pass_on(passed);
-    }
-
-    fn take_on(&mut self, stream: Stream, spans: u64, passed: &mut Passed) {
-        if !stream.records().is_empty() {
-            self.pipeline.take_on(stream, spans, self.core.time.unix_nanos(), passed);
-        }
-    }
-
-    fn pass_on(&mut self, passed: Passed) {
-        self.offer(passed);
-        if self.core.closed.load(Ordering::Acquire) {
-            self.end_round(true);
-            self.decide(true);
-        }
-    }
-
-    fn end_round(&mut self, finish: bool) {
-        self.pipeline.end_round(finish, self.core.time.unix_nanos());
-    }
-
-    fn decide(&mut self, finish: bool) {
-        let mut passed = Passed::default();
-        self.pipeline.decide(finish, self.core.time.unix_nanos(), &mut passed);
-        self.offer(passed);
-    }
-
-    fn offer(&mut self, passed: Passed) {
-        {
-            let mut totals = locked(&self.inside.changing.totals);
-            // What the tail sampler left out was accepted at first and is not any more.
-            totals.handed_over = (totals.handed_over + passed.abandoned).saturating_sub(passed.sampled_out);
-            totals.sampled_out += passed.sampled_out;
-            totals.lost.add_all(&passed.lost);
-        }
-        for stream in passed.streams {
-            // Without the totals: nobody who counts or looks is to wait for a disk. Until it is offered, it counts as pending.
-            let parcel = match &mut self.pipeline.store {
-                Some(store) => store.keep(stream, self.core.room()),
-                None => Some(stream.into_parcel()),
-            };
-            if let Some(parcel) = parcel {
-                self.core.offer(&mut locked(&self.inside.changing.totals), &parcel, self.flushes);
-            }
-        }
-    }
-
-    /// What the spool asks for: what is settled goes, what an earlier process left is offered where there is room.
-    /// True where there is more than there is room for.
-    fn serve_store(&mut self) -> bool {
-        let Some(store) = &mut self.pipeline.store else { return false };
-        if let Some(settled) = self.core.settled() {
-            store.settle(settled);
-        }
-        store.tick();
-        while let Some(parcel) = store.next_behind(self.core.room()) {
-            self.core.offer(&mut locked(&self.inside.changing.totals), &parcel, self.flushes);
-        }
-        while let Some(found) = store.next_found(self.core.room()) {
-            let mut totals = locked(&self.inside.changing.totals);
-            totals.handed_over += found.spans();
-            self.core.offer(&mut totals, &found, self.flushes);
-            drop(totals);
-            self.inside.changing.recovered.fetch_add(found.spans(), Ordering::Relaxed);
-        }
-        let mut totals = locked(&self.inside.changing.totals);
-        totals.lost.add_all(&store.newly_lost());
-        for (reason, spans) in store.newly_missing().iter() {
-            totals.refuse(reason, spans);
-        }
-        store.has_more()
-    }
-}
-
-impl Drop for Collecting<'_> {
-    fn drop(&mut self) {
-        self.inside.changing.collecting.store(0, Ordering::Relaxed);
-    }
-}
-
-/// A number that no other running thread has, and that is not 0: a place in the thread's own memory.
-fn this_thread() -> usize {
-    thread_local! {
-        static PLACE: Cell<u8> = const { Cell::new(0) };
-    }
-    PLACE.with(|place| std::ptr::from_ref(place).addr())
 }
 
 /// Locks where nobody else has locked, also after a panic elsewhere.

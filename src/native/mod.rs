@@ -40,6 +40,7 @@ mod pipeline;
 mod spool_files;
 mod stderr;
 mod store;
+mod stream;
 mod suppress;
 mod thread_buffer;
 mod workflow;

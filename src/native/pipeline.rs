@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::store::Store;
-use super::thread_buffer::Piece;
-use crate::deliver::{Dropped, Parcel, Reason};
+use super::stream::Stream;
+use crate::deliver::{Dropped, Reason};
 use crate::loom::{Losses, NodeFlags, Weaver, WeaverOptions, Woven};
 use crate::meter::{Feed, Hand};
 use crate::record::{Record, RecordKind, Records};
@@ -81,29 +81,6 @@ impl Tail {
     }
 }
 
-/// A stream of records.
-pub(super) enum Stream {
-    /// Where their thread wrote them.
-    InPlace(Piece),
-    Copied(Vec<u8>),
-}
-
-impl Stream {
-    pub(super) fn records(&self) -> &[u8] {
-        match self {
-            Self::InPlace(piece) => piece.records(),
-            Self::Copied(records) => records,
-        }
-    }
-
-    pub(super) fn into_parcel(self) -> Parcel {
-        match self {
-            Self::InPlace(piece) => piece.into_parcel(),
-            Self::Copied(records) => Parcel::new(records),
-        }
-    }
-}
-
 /// What came of records.
 #[derive(Default)]
 pub(super) struct Passed {
@@ -115,6 +92,13 @@ pub(super) struct Passed {
     pub(super) abandoned: u64,
     /// Spans that were lost.
     pub(super) lost: Dropped,
+}
+
+impl Passed {
+    /// With room for so many streams.
+    pub(super) fn with_capacity(streams: usize) -> Self {
+        Self { streams: Vec::with_capacity(streams), ..Self::default() }
+    }
 }
 
 impl Pipeline {

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use super::clock::system_unix_nanos;
 use super::entropy::system_u64;
-use super::pipeline::Stream;
 use super::spool_files::FolderFiles;
+use super::stream::Stream;
 use crate::deliver::{Amount, Dropped, Notice, NoticeKind, Parcel, Reason};
 use crate::spool::{Recovered, RecoveryOptions, Spool, SpoolError, SpoolOptions, SpoolStatus, recover};
 

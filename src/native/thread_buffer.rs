@@ -1,7 +1,7 @@
 //! What one thread has recorded for one loom and nobody has taken on yet: the chunk that it writes, and full ones.
 //!
 //! ```text
-//!  thread ──append──▶ chunk ──take──▶ Piece ──▶ Parcel ──▶ destinations
+//!  thread ──append──▶ chunk ──take──▶ Stretch ──▶ Parcel ──▶ destinations
 //!            ▲                 (an Arc of the chunk, and from where to where)
 //!            └───────── spare chunks, when nobody holds them any more
 //! ```
@@ -49,13 +49,13 @@ impl Reading {
 
 /// Records that were taken from a thread's buffer. They stay where they are, in a chunk that is not written anew until all
 /// who hold it are done.
-pub(super) struct Piece {
+pub(super) struct Stretch {
     chunk: Arc<Chunk>,
     from: Filled,
     to: Filled,
 }
 
-impl Piece {
+impl Stretch {
     pub(super) fn records(&self) -> &[u8] {
         self.chunk.between(self.from, self.to)
     }
@@ -110,13 +110,13 @@ impl ThreadBuffer {
     }
 
     /// Takes what waits here; also says how many full chunks went with it.
-    pub(super) fn take(&self) -> (Vec<Piece>, usize) {
+    pub(super) fn take(&self) -> (Vec<Stretch>, usize) {
         let mut reading = locked(&self.reading);
-        let mut pieces = Vec::with_capacity(reading.chunks.len());
+        let mut stretches = Vec::with_capacity(reading.chunks.len());
         for (chunk, taken) in &mut reading.chunks {
             let from = std::mem::replace(taken, chunk.filled());
             if from != *taken {
-                pieces.push(Piece { chunk: Arc::clone(chunk), from, to: *taken });
+                stretches.push(Stretch { chunk: Arc::clone(chunk), from, to: *taken });
             }
         }
         // All but the last one are full, and now they are taken.
@@ -124,7 +124,7 @@ impl ThreadBuffer {
         let Reading { chunks, spare } = &mut *reading;
         let room = SPARE.saturating_sub(spare.len());
         spare.extend(chunks.drain(..full).map(|(chunk, _)| chunk).take(room));
-        (pieces, full)
+        (stretches, full)
     }
 
     /// A chunk for the thread's next records.
@@ -154,7 +154,7 @@ mod tests {
     }
 
     /// Fills a chunk, and takes it.
-    fn full_piece(buffer: &ThreadBuffer, record: &[u8]) -> Piece {
+    fn full_stretch(buffer: &ThreadBuffer, record: &[u8]) -> Stretch {
         let mut writer = buffer.next_writer();
         while writer.append(record, true) {}
         buffer.take().0.pop().unwrap()
@@ -164,17 +164,17 @@ mod tests {
     fn a_chunk_is_not_written_anew_while_somebody_holds_a_part_of_it() {
         let buffer = ThreadBuffer::default();
         let (first, second) = (record(RecordKind::Finished, 100), record(RecordKind::Finished, 101));
-        let held = full_piece(&buffer, &first);
+        let held = full_stretch(&buffer, &first);
         let place = held.records().as_ptr();
         let parcel = held.into_parcel();
         for _ in 0..3 {
-            let other = full_piece(&buffer, &second);
+            let other = full_stretch(&buffer, &second);
             assert_ne!(other.records().as_ptr(), place, "it is held");
         }
         assert_eq!(parcel.bytes(), parcel.records() * first.len());
         drop(parcel);
-        let mut later: Vec<_> = (0..4).map(|_| full_piece(&buffer, &second)).collect();
-        later.retain(|piece| piece.records().as_ptr() == place);
+        let mut later: Vec<_> = (0..4).map(|_| full_stretch(&buffer, &second)).collect();
+        later.retain(|stretch| stretch.records().as_ptr() == place);
         assert_eq!(later.len(), 1, "it is used again when nobody holds it any more");
     }
 
@@ -182,13 +182,13 @@ mod tests {
     fn a_queue_that_has_room_for_one_span_does_not_hold_a_chunk() {
         let buffer = ThreadBuffer::default();
         let record = record(RecordKind::Finished, 100);
-        let piece = full_piece(&buffer, &record);
-        let place = piece.records().as_ptr();
+        let stretch = full_stretch(&buffer, &record);
+        let place = stretch.records().as_ptr();
         let mut destination = Destination::new(&Options { queue_spans: 1, ..Options::default() });
-        destination.offer(piece.into_parcel(), 0);
+        destination.offer(stretch.into_parcel(), 0);
         assert_eq!(destination.queued().spans, 1);
-        let later: Vec<_> = (0..4).map(|_| full_piece(&buffer, &record)).collect();
-        assert!(later.iter().any(|piece| piece.records().as_ptr() == place));
+        let later: Vec<_> = (0..4).map(|_| full_stretch(&buffer, &record)).collect();
+        assert!(later.iter().any(|stretch| stretch.records().as_ptr() == place));
     }
 
     #[test]
@@ -199,9 +199,9 @@ mod tests {
             for length in lengths {
                 assert!(writer.append(&record(RecordKind::Finished, length), true));
             }
-            let piece = buffer.take().0.pop().unwrap();
-            let read = Parcel::new(piece.records().to_vec());
-            let known = piece.into_parcel();
+            let stretch = buffer.take().0.pop().unwrap();
+            let read = Parcel::new(stretch.records().to_vec());
+            let known = stretch.into_parcel();
             assert_eq!((known.spans(), known.records()), (read.spans(), read.records()));
             assert_eq!((known.bytes(), known.broken()), (read.bytes(), read.broken()));
             let more = known.encoded() - read.encoded();

@@ -78,6 +78,8 @@ pub enum MeterProblem {
     Misfits = 3,
     /// Calls with a handle that there is not, or one that cannot do this; instruments and series that could not be made.
     Misused = 4,
+    /// Instruments beyond the limit. What they measure leaves nowhere.
+    Surplus = 5,
 }
 
 /// What one span may hold: the fields of [`Limits`](spanloom::record::Limits).
@@ -160,6 +162,7 @@ impl MeterProblem {
             2 => Self::Conflicts,
             3 => Self::Misfits,
             4 => Self::Misused,
+            5 => Self::Surplus,
             _ => return None,
         })
     }

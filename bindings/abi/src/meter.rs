@@ -241,6 +241,7 @@ impl Meter {
             Some(MeterProblem::Conflicts) => problems.conflicts,
             Some(MeterProblem::Misfits) => problems.misfits,
             Some(MeterProblem::Misused) => self.misused,
+            Some(MeterProblem::Surplus) => problems.surplus,
             None => return -1.0,
         };
         #[expect(clippy::cast_precision_loss, reason = "told in the documentation")]

@@ -194,7 +194,7 @@ mod tests {
             assert!(MeterProblem::from_number(number).is_none_or(|problem| problem as u32 == number));
         }
         assert_eq!((Limit::from_number(9), Count::from_number(6)), (None, None));
-        assert_eq!((InstrumentCode::from_number(8), MeterProblem::from_number(5)), (None, None));
+        assert_eq!((InstrumentCode::from_number(8), MeterProblem::from_number(6)), (None, None));
         assert_eq!((TemporalityCode::from_number(0), TemporalityCode::from_number(3)), (None, None));
     }
 

@@ -62,6 +62,8 @@ export interface MeterProblems {
   mended: number;
   /** Instruments with the name of another one that is declared otherwise. */
   conflicts: number;
+  /** Instruments beyond the limit of 10,000. What they measure leaves nowhere. */
+  surplus: number;
 }
 "#;
 
@@ -234,6 +236,7 @@ impl Meter {
             invalid: problems.invalid,
             mended: problems.mended,
             conflicts: problems.conflicts,
+            surplus: problems.surplus,
         })
     }
 
@@ -253,6 +256,7 @@ struct Problems {
     invalid: u64,
     mended: u64,
     conflicts: u64,
+    surplus: u64,
 }
 
 /// An instrument, and the series that is written to where a call says no labels.

@@ -337,6 +337,14 @@ impl LoomBuilder {
         self
     }
 
+    /// So many instruments at most (10,000 by default); what further ones measure leaves nowhere, and is counted in
+    /// [`MeterProblems::surplus`](crate::meter::MeterProblems::surplus).
+    #[must_use]
+    pub const fn instrument_limit(mut self, instruments: usize) -> Self {
+        self.metrics.instruments = instruments;
+        self
+    }
+
     /// How histograms are kept that no view speaks of.
     #[must_use]
     pub fn histograms(mut self, aggregation: Aggregation) -> Self {

@@ -182,7 +182,7 @@ pub const GROUPS: &[Group] = &[
     Group {
         name: "MeterProblem",
         doc: "What the meter of the plain module counts.",
-        rows: rows!(MeterProblem { Invalid, Mended, Conflicts, Misfits, Misused }),
+        rows: rows!(MeterProblem { Invalid, Mended, Conflicts, Misfits, Misused, Surplus }),
     },
     Group {
         name: "Key",
