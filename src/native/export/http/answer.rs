@@ -76,3 +76,19 @@ fn unclear(status: StatusCode, what: &str, endpoint: &str) -> Answer {
 fn tls_error(error: &io::Error) -> Option<&TlsError> {
     error.get_ref()?.downcast_ref()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_refuses_names_the_address() {
+        let address = "http://collector:4318/v1/trace";
+        let refused = |why: &str| Answer::Refused { reason: Reason::NonRetryable, why: why.to_owned() };
+        assert_eq!(
+            said_by(address, refused("HTTP 404: no such page")),
+            refused("http://collector:4318/v1/trace: HTTP 404: no such page")
+        );
+        assert_eq!(said_by(address, Answer::taken()), Answer::taken());
+    }
+}
