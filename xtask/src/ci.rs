@@ -25,7 +25,8 @@ pub fn command(args: Args) -> Result<ExitCode> {
     let lints = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     report.command("lints", cargo(&lints));
     // The workspace as a whole has all features: what the core alone has too much shows only here.
-    let core = ["clippy", "--package", "spanloom", "--no-default-features", "--lib", "--", "--deny", "warnings"];
+    let core =
+        ["clippy", "--package", "spanloom", "--no-default-features", "--lib", "--", "--deny", "warnings"];
     report.command("lints of the core alone", cargo(&core));
     let bridges = "spanloom/opentelemetry-sdk,spanloom/tower,spanloom/tracing";
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--features", bridges]);
