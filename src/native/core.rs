@@ -15,7 +15,7 @@ use super::entropy::IdSource;
 use super::fork::{self, PerProcess};
 use super::ledger::{Ledger, Receipt, Totals};
 use super::outlet::{Listener, Outlet};
-use super::pipeline::{Passed, Pipeline, Tail};
+use super::pipeline::{Blobs, Passed, Pipeline, Tail};
 use super::store::{SpoolConfig, Store};
 use super::stream::Stream;
 use super::thread_buffer::{CHUNK, ThreadBuffer};
@@ -75,6 +75,7 @@ struct Inside {
 pub(super) struct Recipe {
     pub(super) tail: Option<TailSampler>,
     pub(super) redactor: Option<Arc<Redactor>>,
+    pub(super) blobs: Option<Blobs>,
     pub(super) spool: Option<SpoolConfig>,
     /// Is told when the spool cannot be written.
     pub(super) listener: Arc<Listener>,
@@ -429,6 +430,7 @@ impl Inside {
             feed: None,
             tail: recipe.tail.clone().map(Tail::new),
             redactor: recipe.redactor.clone(),
+            blobs: recipe.blobs.clone(),
             store: None,
         };
         if let Some(mut theirs) = try_locked(&parents.pipeline) {
