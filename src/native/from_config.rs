@@ -162,8 +162,8 @@ impl LoomBuilder {
                 Exporting::Console(ConsoleFormat::OtlpJson) => self.metric_exporter(Console::otlp_json()),
                 Exporting::Console(_) => self.metric_exporter(Console::pretty()),
                 Exporting::File(file) => self.metric_exporter(open(file)?),
-                // A page that is read when somebody asks: see `Loom::prometheus`.
-                Exporting::Prometheus => self,
+                // A page that is read when somebody asks, by `Meter::prometheus`: it has what exporters would have.
+                Exporting::Prometheus => self.workflow_metrics(true),
             };
         }
         Ok(self)
@@ -244,7 +244,7 @@ impl LoomBuilder {
 /// A file to export to, as a configuration says.
 fn open(file: &FileExporting) -> Result<FileExporter, SetupError> {
     let opened =
-        FileExporter::append(&file.path).map_err(|why| SetupError::File { path: file.path.clone(), why })?;
+        FileExporter::at(&file.path).map_err(|why| SetupError::File { path: file.path.clone(), why })?;
     Ok(match file.rotate_bytes {
         Some(bytes) => opened.rotate_at(bytes).keep(file.keep),
         None => opened,
@@ -291,6 +291,25 @@ mod tests {
         let mut events = Vec::new();
         memory.each_span(|span| events.push((span.events().count(), span.dropped_events)));
         assert_eq!(events, [(1_000, 1)]);
+    }
+
+    #[test]
+    fn a_page_for_prometheus_has_what_an_exporter_would_have() {
+        for (exporter, has) in [("prometheus", true), ("none", false)] {
+            let lookup = |key: &str| match key {
+                "OTEL_TRACES_EXPORTER" => Some("none".to_owned()),
+                "OTEL_METRICS_EXPORTER" => Some(exporter.to_owned()),
+                _ => None,
+            };
+            let (config, _) = Config::from_lookup(lookup).unwrap();
+            let loom = Loom::builder().config(&config).unwrap().build();
+            loom.workflow("answer").start().end();
+            loom.flush(Duration::from_secs(30));
+            let mut page = Vec::new();
+            loom.meter().prometheus(None, &mut |piece| page.extend_from_slice(piece));
+            let page = String::from_utf8(page).unwrap();
+            assert_eq!(page.contains("spanloom_workflow_runs_total"), has, "{exporter}: {page}");
+        }
     }
 
     #[test]

@@ -26,6 +26,9 @@ use crate::spool::SpoolStatus;
 
 /// Records workflows. Clones are the same loom; when the last one is gone, what is recorded is flushed.
 ///
+/// Rust drops nothing that stands in a `static`, nor anything when a program ends by [`std::process::exit`] or is killed: there
+/// call [`Self::shutdown`] before the end. Bridges and their global providers hold a clone, too.
+///
 /// ```
 /// use spanloom::{Loom, MemoryExporter};
 /// let memory = MemoryExporter::new();
@@ -69,7 +72,11 @@ impl Handle {
         let asked: Vec<_> = self.periodics.iter().map(|periodic| periodic.ask(deadline, closes)).collect();
         let receipt = send_spans();
         for (periodic, asked) in self.periodics.iter().zip(asked) {
-            periodic.wait(asked, deadline);
+            if closes {
+                periodic.wait_for_end(asked, deadline);
+            } else {
+                periodic.wait(asked, deadline);
+            }
         }
         Receipt { points: Points::between(&before, &self.metric_ledgers()), ..receipt }
     }

@@ -268,6 +268,10 @@ impl Outlet {
             // Its request ends some time; what was in it counts as lost now.
             let now = steady_nanos();
             state.destination.shut_down(now, now);
+            // The program may be over before the thread is back to tell of it.
+            let notices = state.destination.take_notices();
+            drop(state);
+            self.tell(&notices);
         }
     }
 

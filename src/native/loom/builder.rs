@@ -30,7 +30,8 @@ use crate::sample::{Sampler, TailSampler};
 use crate::sid::SidGenerator;
 use crate::value::Value;
 
-/// Makes a [`Loom`]. Everything has a default; without a sink nothing is kept.
+/// Makes a [`Loom`]. Everything has a default. Without an exporter nothing is kept, and spans count as delivered when they
+/// have come to the end of their way.
 ///
 /// ```
 /// use spanloom::host::{ManualClock, SeededEntropy};
@@ -181,9 +182,10 @@ impl LoomBuilder {
         self
     }
 
-    /// Is told what people should hear of: a destination that cannot be reached, spans that it refused or that were lost.
-    /// Each kind comes once in the life of a destination. By default it is a line on stderr. It is called on the thread of the
-    /// destination, or on one that flushes, where the exporter [waits for nothing](crate::Exporter::is_immediate).
+    /// Is told what people should hear of: a destination that cannot be reached, spans that it refused or that were lost, a
+    /// spool that cannot be written (as the destination `spool`). Each kind comes once in the life of a destination. By default
+    /// it is a line on stderr. It is called on a thread of the loom's own, by [`Self::build`], by whoever ends the loom, or by
+    /// whoever flushes, where the exporter [waits for nothing](crate::Exporter::is_immediate).
     ///
     /// ```
     /// let loom = spanloom::Loom::builder().on_notice(|destination, notice| eprintln!("{destination}: {}", notice.text)).build();
@@ -500,8 +502,13 @@ impl LoomBuilder {
                 Periodic::start(&meter, exporter, options, &sender, &listener)
             })
             .collect();
-        let recipe =
-            Recipe { tail: self.tail.clone(), redactor: redactor.clone(), blobs: self.blobs.clone(), spool };
+        let recipe = Recipe {
+            tail: self.tail.clone(),
+            redactor: redactor.clone(),
+            blobs: self.blobs.clone(),
+            spool,
+            listener,
+        };
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,
@@ -515,6 +522,8 @@ impl LoomBuilder {
             recipe,
         });
         let core = Arc::new(core);
+        // Before anything is recorded: a folder that was mistyped is to be heard of even by a program that ends at once.
+        core.tell_of_spool();
         core.start_collector();
         if measures {
             meter.observe_core(&core, periodics.iter().map(Periodic::watched).collect());
