@@ -8,7 +8,9 @@
 //! ```
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
@@ -20,12 +22,24 @@ use spanloom::{Ledger, Loom, MemoryExporter, Node, Receipt, Usage, UsageMode, Wo
 
 const QUESTION: &str = "Can I walk from the Louvre to Notre-Dame this afternoon?";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     let Some(folder) = folder_from(std::env::args().skip(1)) else {
-        println!("usage: demo [--out FOLDER]");
-        return Ok(());
+        let asked = std::env::args().skip(1).any(|word| word == "--help" || word == "-h");
+        eprintln!("usage: demo [--out FOLDER]");
+        return ExitCode::from(if asked { 0 } else { 2 });
     };
+    match demo(&folder) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough, as `head` has.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
+fn demo(folder: &Path) -> Result<(), Box<dyn Error>> {
     // A program makes one loom, at its start. This one keeps what it records in memory, so that we can look at it below.
     let kept = MemoryExporter::new();
     let loom = Loom::builder()
@@ -38,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Nothing leaves a program unseen: the receipt says what this flush did, the ledger what became of every span so far.
     let receipt = loom.flush(Duration::from_secs(5));
-    show(&kept, &folder, receipt, loom.ledger())
+    show(&kept, folder, receipt, loom.ledger())
 }
 
 /// One run of the workflow: plan, ask two tools at once, write the answer.
@@ -146,38 +160,46 @@ fn show(
     receipt: Receipt,
     ledger: Ledger,
 ) -> Result<(), Box<dyn Error>> {
-    std::fs::create_dir_all(folder)?;
+    let mut out = io::stdout().lock();
 
     // The records, woven into a tree.
-    println!("{}", kept.tree_text(&TextOptions::default()));
+    writeln!(out, "{}", kept.tree_text(&TextOptions::default()))?;
 
     // What a collector would be sent, in OTLP's JSON form.
     let otlp = folder.join("otlp.json");
-    std::fs::write(&otlp, traces_to_json(&kept.to_otlp())?)?;
+    write(&otlp, &traces_to_json(&kept.to_otlp())?)?;
 
     // The same run as astron-agent's NodeTraceLog. Any OTLP trace can be read as one.
     let log = folder.join("node_trace_log.json");
     let logs: Vec<String> = kept.trace_logs().iter().map(|log| log.to_json(Style::Compact)).collect();
-    std::fs::write(&log, logs.join("\n"))?;
+    write(&log, &logs.join("\n"))?;
 
-    println!(
-        "Receipt: the flush delivered {} spans, {} are on their way.",
-        receipt.delivered, receipt.pending
-    );
-    println!(
-        "Ledger: {} accepted = {} delivered + {} rejected + {} dropped + {} pending.\n",
-        ledger.accepted, ledger.delivered, ledger.rejected, ledger.dropped, ledger.pending
-    );
-    println!("OTLP JSON:     {}", otlp.display());
-    println!("NodeTraceLog:  {}\n", log.display());
-    println!(
+    writeln!(out, "Receipt: {receipt}.")?;
+    writeln!(out, "Ledger: {ledger}.\n")?;
+    writeln!(out, "OTLP JSON:     {}", otlp.display())?;
+    writeln!(out, "NodeTraceLog:  {}\n", log.display())?;
+    writeln!(
+        out,
         "Next: read examples/demo.rs, which made this, and the README. OTLP files can be sent to any collector:"
-    );
-    println!(
+    )?;
+    writeln!(
+        out,
         "curl -H 'content-type: application/json' -d @{} http://localhost:4318/v1/traces",
         otlp.display()
-    );
+    )?;
     Ok(())
+}
+
+/// Writes a file, and makes its folder where there is none.
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(path, text))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Where the files go; `None` where the arguments make no sense.

@@ -2,9 +2,11 @@
 //!
 //! ```sh
 //! cargo run --example hello                                              # to a collector on this machine
-//! OTEL_TRACES_EXPORTER=console cargo run --example hello                 # to the screen
+//! OTEL_TRACES_EXPORTER=console OTEL_METRICS_EXPORTER=none cargo run --example hello    # to the screen, and nowhere else
 //! OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 cargo run --example hello
 //! ```
+//!
+//! Metrics go where OpenTelemetry has them go, to a collector on this machine, unless `OTEL_METRICS_EXPORTER` says otherwise.
 
 use std::error::Error;
 use std::time::Duration;
@@ -23,8 +25,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let receipt = loom.flush(Duration::from_secs(5));
     println!("{receipt}");
     if !receipt.is_complete() {
-        for (name, ledger) in loom.ledger().destinations {
-            println!("{name}: {ledger}");
+        let ledger = loom.ledger();
+        for (name, spans) in ledger.destinations {
+            println!("spans to {name}: {spans}");
+        }
+        for (name, points) in ledger.metrics {
+            println!("metrics to {name}: {points}");
         }
         return Err("not everything arrived".into());
     }

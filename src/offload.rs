@@ -1,15 +1,19 @@
 //! Large texts go to a blob store, and a link takes their place.
 //!
-//! [`Offload`] stands between a source and a sink: every text *value* that is longer than a limit, at any depth, is put
-//! into a [`BlobStore`] under the name `{uuid hex}.txt`, and the sink hears the link instead; keys pass as they are. The
-//! core does no I/O and makes no ids: the store is the host's, and the random bits of each name come from a function.
+//! [`Offload`] stands between a source and a sink: every text *value* that is too long, at any depth, is put into a
+//! [`BlobStore`], and the sink hears the link instead; keys pass as they are. What is too long, and what is said of it, is
+//! one thing in logs ([`Offload::new`]) and another in events of spans ([`Offload::for_events`]); [`offload_events`] does the
+//! latter to a whole `Span` message. The core does no I/O and makes no ids: the store is the host's, and the random bits of
+//! each name come from a function.
 
-use std::borrow::Cow;
+mod events;
 
 use thiserror::Error;
 
 use crate::value::ValueSink;
 use crate::workflow::uuid4_hex;
+
+pub use events::offload_events;
 
 /// A text value of a log goes out when it has more bytes of UTF-8 than this.
 pub const LOG_TEXT_LIMIT: usize = 5_087;
@@ -45,12 +49,12 @@ pub trait BlobStore {
     fn put(&self, name: &str, bytes: &[u8]) -> Result<String, BlobError>;
 }
 
-/// How many texts [`Offload`] met that were too long.
+/// How many texts were too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Offloaded {
     /// Texts that are in the store now.
     pub stored: u32,
-    /// Texts that the store did not take: they stayed where they were.
+    /// Texts that the store did not take: in a log they stayed where they were, in an event a few words stand for them.
     pub failed: u32,
 }
 
@@ -80,7 +84,15 @@ pub struct Offload<'a, S: ?Sized, B: ?Sized, R> {
     sink: &'a mut S,
     store: &'a B,
     random: R,
+    place: Place,
     count: Offloaded,
+}
+
+/// Where the texts stand.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Log,
+    Event,
 }
 
 impl<'a, S, B, R> Offload<'a, S, B, R>
@@ -89,9 +101,16 @@ where
     B: BlobStore + ?Sized,
     R: FnMut() -> [u8; 16],
 {
-    /// Puts texts over [`LOG_TEXT_LIMIT`] into `store`; `random` gives the bits of each name.
+    /// Puts texts over [`LOG_TEXT_LIMIT`] into `store` as `{uuid hex}.txt`; `random` gives the bits of each name. A text that
+    /// the store does not take stays.
     pub fn new(sink: &'a mut S, store: &'a B, random: R) -> Self {
-        Self { sink, store, random, count: Offloaded::default() }
+        Self { sink, store, random, place: Place::Log, count: Offloaded::default() }
+    }
+
+    /// Puts texts from [`EVENT_TEXT_LIMIT`] on into `store` under the hex digits of a UUID; `trace_link: {link}` takes their
+    /// place. Of a text that the store does not take nothing is kept but its length.
+    pub fn for_events(sink: &'a mut S, store: &'a B, random: R) -> Self {
+        Self { sink, store, random, place: Place::Event, count: Offloaded::default() }
     }
 
     /// What happened so far.
@@ -108,17 +127,22 @@ where
     R: FnMut() -> [u8; 16],
 {
     fn string(&mut self, value: &str) {
-        if value.len() <= LOG_TEXT_LIMIT {
+        let (is_short, ending) = match self.place {
+            Place::Log => (value.len() <= LOG_TEXT_LIMIT, ".txt"),
+            Place::Event => (value.len() < EVENT_TEXT_LIMIT, ""),
+        };
+        if is_short {
             return self.sink.string(value);
         }
-        match self.store.put(&blob_name((self.random)()), value.as_bytes()) {
-            Ok(link) => {
-                self.count.stored = self.count.stored.saturating_add(1);
-                self.sink.string(&link);
-            }
-            Err(_) => {
-                self.count.failed = self.count.failed.saturating_add(1);
-                self.sink.string(value);
+        let stored = self.store.put(&(uuid4_hex((self.random)()) + ending), value.as_bytes());
+        let count = if stored.is_ok() { &mut self.count.stored } else { &mut self.count.failed };
+        *count = count.saturating_add(1);
+        match (self.place, stored) {
+            (Place::Log, Ok(link)) => self.sink.string(&link),
+            (Place::Log, Err(_)) => self.sink.string(value),
+            (Place::Event, Ok(link)) => self.sink.string(&format!("trace_link: {link}")),
+            (Place::Event, Err(_)) => {
+                self.sink.string(&format!("trace_link: upload of {} bytes failed", value.len()));
             }
         }
     }
@@ -153,22 +177,6 @@ where
     fn end_map(&mut self) {
         self.sink.end_map();
     }
-}
-
-/// What a span event says of a text: the text itself, or, from [`EVENT_TEXT_LIMIT`] on, `trace_link: {link}`. A text that
-/// the store did not take is replaced by a short one that says so.
-pub fn event_text<'t, B: BlobStore + ?Sized>(text: &'t str, store: &B, random: [u8; 16]) -> Cow<'t, str> {
-    if text.len() < EVENT_TEXT_LIMIT {
-        return Cow::Borrowed(text);
-    }
-    match store.put(&blob_name(random), text.as_bytes()) {
-        Ok(link) => Cow::Owned(format!("trace_link: {link}")),
-        Err(_) => Cow::Owned(format!("trace_link: upload of {} bytes failed", text.len())),
-    }
-}
-
-fn blob_name(random: [u8; 16]) -> String {
-    uuid4_hex(random) + ".txt"
 }
 
 #[cfg(test)]
@@ -235,12 +243,18 @@ mod tests {
 
     #[test]
     fn events_have_a_limit_and_texts_of_their_own() {
+        let said = |text: &str, shelf: &Shelf| {
+            let mut target = ValueBuilder::default();
+            Offload::for_events(&mut target, shelf, || [0; 16]).string(text);
+            target.finish()
+        };
         let shelf = Shelf::default();
         let short = "x".repeat(EVENT_TEXT_LIMIT - 1);
-        assert_eq!(event_text(&short, &shelf, [0; 16]), short);
+        assert_eq!(said(&short, &shelf), short.as_str().into());
         let long = "x".repeat(EVENT_TEXT_LIMIT);
-        assert_eq!(event_text(&long, &shelf, [0; 16]), "trace_link: link-1");
+        assert_eq!(said(&long, &shelf), "trace_link: link-1".into());
+        assert_eq!(*shelf.blobs.borrow(), [("00000000000040008000000000000000".into(), EVENT_TEXT_LIMIT)]);
         let full = Shelf { full: true, ..Shelf::default() };
-        assert_eq!(event_text(&long, &full, [0; 16]), "trace_link: upload of 10240 bytes failed");
+        assert_eq!(said(&long, &full), "trace_link: upload of 10240 bytes failed".into());
     }
 }

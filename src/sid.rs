@@ -113,6 +113,35 @@ impl SidGenerator {
         })
     }
 
+    /// A generator of `svc`, at no place and no port.
+    #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+    pub(crate) fn of_host(pid: u32, ip: Option<Ipv4Addr>, random: u32) -> Self {
+        let [_, r1, r2, _] = random.to_le_bytes();
+        let [_, _, ip3, ip4] = ip.map_or([0, 0, r1, r2], |ip| ip.octets());
+        Self {
+            sub: "svc".into(),
+            location: String::new(),
+            pid: pid.to_le_bytes()[0],
+            ip: [ip3, ip4],
+            port: "00".into(),
+            last: AtomicU64::new(u64::from(u16::MAX)),
+        }
+    }
+
+    /// The generator with which a forked process goes on: with its own process id, and numbers that begin at random.
+    #[cfg(all(feature = "native", not(target_arch = "wasm32")))]
+    pub(crate) fn in_child(&self, pid: u32, random: u32) -> Self {
+        let last = self.last.load(Ordering::Relaxed) & !0xffff | u64::from(random & 0xffff);
+        Self {
+            sub: self.sub.clone(),
+            location: self.location.clone(),
+            pid: pid.to_le_bytes()[0],
+            ip: self.ip,
+            port: self.port.clone(),
+            last: AtomicU64::new(last),
+        }
+    }
+
     /// The next SID, made at this time.
     #[must_use]
     pub fn generate(&self, now_unix_ms: u64) -> Sid {

@@ -128,6 +128,14 @@ fn a_new_day_begins_a_new_file() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_file_that_cannot_be_opened_is_named() {
+    let error = FileExporter::append("/dev/null/traces.jsonl").unwrap_err();
+    assert_ne!(error.kind(), std::io::ErrorKind::Other);
+    assert!(error.to_string().starts_with("cannot open /dev/null/traces.jsonl to export to: "), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_full_disk_is_a_reason_to_try_again() {
     use spanloom::deliver::Answer;
     use spanloom::{Exporter, MemoryExporter, Outgoing};

@@ -256,6 +256,22 @@ fn f18_children_of_one_parent_share_no_ids() {
 }
 
 #[test]
+fn f18_children_have_session_ids_of_their_own() {
+    let _alone = alone();
+    let loom = Loom::builder().build();
+    let before = [loom.sid(), loom.sid()];
+    assert_eq!(before.each_ref().map(|sid| (sid.sub(), sid.index())), [("svc", 0), ("svc", 1)]);
+    in_child(|| {
+        let sid = loom.sid();
+        assert_eq!(u32::from(sid.pid()), std::process::id() & 0xff);
+        assert!(sid.unix_ms() >= before[1].unix_ms() && !before.contains(&sid));
+        in_child(|| assert_eq!(u32::from(loom.sid().pid()), std::process::id() & 0xff));
+    });
+    let behind = loom.sid();
+    assert_eq!((behind.pid(), behind.index()), (before[0].pid(), 2));
+}
+
+#[test]
 fn f18_a_fork_before_the_first_loom_and_forks_of_forks() {
     let _alone = alone();
     let collector = well();

@@ -3,10 +3,10 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::Duration;
 
-use spanloom::deliver::{Answer, Reason};
+use spanloom::deliver::{Answer, NoticeKind, Options, Reason};
 use spanloom::host::{Entropy, ManualClock};
 use spanloom::record::RecordKind;
 use spanloom::redact::{HookAction, RedactRules};
@@ -173,6 +173,66 @@ fn a_sink_that_panics_is_a_sink_that_fails() {
     assert_eq!(loom.flush(LONG).dropped, 1);
     let ledger = adds_up(&loom);
     assert_eq!((ledger.accepted, ledger.dropped), (2, 2));
+}
+
+#[test]
+fn an_end_that_gives_up_tells_of_it_though_the_exporter_hangs() {
+    let (begun, begins) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let hangs = Does(move |_: &Outgoing<'_>| {
+        let _ = begun.send(());
+        let _ = released.recv();
+        Ok(())
+    });
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&heard);
+    let loom = Loom::builder()
+        .exporter(hangs)
+        .shutdown_timeout(Duration::from_millis(10))
+        .on_notice(move |_, notice| hears.lock().unwrap().push(notice.clone()))
+        .build();
+    loom.workflow("first").start().end();
+    loom.workflow("second").start().end();
+    loom.flush(Duration::from_millis(10));
+    begins.recv_timeout(LONG).expect("the exporter is called");
+    drop(loom);
+    let heard = std::mem::take(&mut *heard.lock().unwrap());
+    drop(release);
+    assert_eq!(
+        heard.iter().map(|notice| (notice.kind, notice.text.as_str())).collect::<Vec<_>>(),
+        [(
+            NoticeKind::Lost(Reason::ShutdownTimeout),
+            "spans are lost (shutdown_timeout): the program ended before 2 could be sent"
+        )]
+    );
+}
+
+#[test]
+fn what_is_lost_in_a_long_pause_is_told_before_it_ends() {
+    struct Busy;
+    impl Exporter for Busy {
+        fn export(&mut self, _: &Outgoing<'_>) -> Answer {
+            Answer::Later { after: Some(Duration::from_secs(600)), why: "busy".to_owned() }
+        }
+    }
+    let (hear, heard) = mpsc::channel();
+    let options = Options { queue_spans: 4, batch_spans: 1, ..Options::default() };
+    let loom = Loom::builder()
+        .exporter_with(Busy, options)
+        .shutdown_timeout(Duration::from_millis(10))
+        .on_notice(move |_, notice| {
+            let _ = hear.send(notice.kind);
+        })
+        .build();
+    loom.span("s", None).start().end();
+    loom.flush(Duration::from_millis(10));
+    assert_eq!(heard.recv_timeout(LONG), Ok(NoticeKind::Waiting));
+    for _ in 0..100 {
+        loom.span("s", None).start().end();
+    }
+    loom.flush(Duration::from_millis(10));
+    assert_eq!(heard.recv_timeout(LONG), Ok(NoticeKind::Lost(Reason::QueueFull)));
+    adds_up(&loom);
 }
 
 #[test]

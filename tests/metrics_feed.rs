@@ -279,6 +279,8 @@ fn labels_of_a_call_stay_with_it() {
     let other = loom.meter().call("two");
     other.in_error_count(7, &[("region", "us".into())], 1, false, None);
     other.success();
+    // The labels of a report stand on top of all others, its code too.
+    loom.meter().call("three").in_error_count(8, &[("ret", "odd".into()), ("pid", 0.into())], 1, true, None);
     let requests = told(&loom, name::SERVER_REQUESTS);
     let of = |func: &str| requests.iter().filter(|line| line.contains(func)).collect::<Vec<_>>();
     assert!(
@@ -287,7 +289,10 @@ fn labels_of_a_call_stay_with_it() {
     let [failed, well] = of("func=two")[..] else { panic!("{requests:?}") };
     assert!(failed.contains("region=us") && failed.contains("ret=7") && !failed.contains("model"));
     assert!(well.contains("ret=0") && !well.contains("region"));
-    let times = told(&loom, name::SERVER_REQUEST_MICROSECONDS);
+    let [odd] = of("func=three")[..] else { panic!("{requests:?}") };
+    assert!(odd.contains("ret=odd") && odd.contains("pid=0"), "{odd}");
+    let mut times = told(&loom, name::SERVER_REQUEST_MICROSECONDS);
+    times.retain(|line| !line.contains("func=three"));
     assert!(times.len() == 2 && times.iter().all(|line| !line.contains("ret=")), "{times:?}");
 }
 

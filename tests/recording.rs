@@ -5,12 +5,14 @@
 mod scratch;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use scratch::Folder;
 use spanloom::deliver::{Answer, Reason};
 use spanloom::host::{ManualClock, SeededEntropy};
 use spanloom::loom::TextOptions;
+use spanloom::offload::{BlobError, BlobStore, EVENT_TEXT_LIMIT};
 use spanloom::otlp::any::AnyView;
 use spanloom::otlp::span::{SpanView, StatusCode};
 use spanloom::redact::Redactor;
@@ -311,6 +313,49 @@ fn secrets_leave_no_loom() {
     for secret in ["abcdefghijklmnop", "ann@example.org", "hunter2hunter2"] {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
     }
+}
+
+/// Keeps blobs in memory; takes none that has a bomb in it.
+#[derive(Clone, Default)]
+struct Shelf(Arc<Mutex<Vec<(String, String)>>>);
+
+impl BlobStore for Shelf {
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<String, BlobError> {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        assert!(!text.contains("bomb"));
+        self.0.lock().unwrap().push((name.into(), text));
+        Ok(format!("blob:{name}"))
+    }
+}
+
+#[test]
+fn long_texts_of_events_go_to_the_store_without_secrets() {
+    let (memory, shelf) = (MemoryExporter::new(), Shelf::default());
+    let loom = Loom::builder()
+        .exporter(memory.clone())
+        .redact(Redactor::default())
+        .event_store(shelf.clone())
+        .build();
+    let run = loom.workflow("answer").start();
+    let mut node = run.node("read").start();
+    let filler = "x ".repeat(EVENT_TEXT_LIMIT / 2);
+    node.info("short").info(&format!("bob@example.org {filler}")).error(&format!("bomb {filler}"));
+    node.attribute("long", filler.as_str());
+    node.end();
+    run.end();
+    let receipt = loom.flush(Duration::from_secs(30));
+    assert_eq!((receipt.delivered, receipt.pending), (2, 0));
+    let mut texts = Vec::new();
+    memory.each_span(|span| {
+        let attributes = span.events().flat_map(|event| event.attributes().collect::<Vec<_>>());
+        texts.extend(attributes.filter_map(|(_, value)| value.as_str().map(str::to_owned)));
+        assert!(span.name != "read" || span.attribute("long") == Some(AnyView::String(&filler)));
+    });
+    let blobs = shelf.0.lock().unwrap();
+    let [(name, text)] = blobs.as_slice() else { panic!("{} blobs", blobs.len()) };
+    assert!(name.len() == 32 && text.starts_with("[REDACTED:email] x x"), "{name} {}", &text[..32]);
+    let failed = format!("trace_link: upload of {} bytes failed", filler.len() + 5);
+    assert_eq!(texts, ["short".to_owned(), format!("trace_link: blob:{name}"), failed]);
 }
 
 #[test]

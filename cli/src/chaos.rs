@@ -106,7 +106,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
 /// A file where there is one: a built-in name never hides a file.
 fn scenario(name: &str) -> Result<Scenario> {
     if !std::path::Path::new(name).exists() {
-        return Scenario::built_in(name).with_context(|| format!("there is no file {name:?} either"));
+        return Scenario::built_in(name).with_context(|| format!("there is no file {name:?}"));
     }
     let text = std::fs::read_to_string(name).with_context(|| format!("cannot read {name}"))?;
     Scenario::from_json(&text).with_context(|| name.to_string())

@@ -51,7 +51,9 @@ pub fn known_settings() -> Vec<KnownSetting> {
                 Signal::Traces => {
                     "where spans go: `otlp`, `console`, `otlp/stdout`, `none`; in a file a list of maps"
                 }
-                Signal::Metrics => "where metrics go, also `prometheus`",
+                Signal::Metrics => {
+                    "where metrics go, also `prometheus`: a page that the program answers with"
+                }
                 Signal::Logs => "where log records go",
             },
         });

@@ -39,9 +39,14 @@ impl Given<'_> {
         if let Origin::Line(line) = self.origin { Some(*line) } else { None }
     }
 
-    /// A truth value by OpenTelemetry's rules; a file may also say yes, no, on and off.
+    /// A truth value by OpenTelemetry's rules; files and variables of ours may also say yes, no, on, off, 1 and 0.
     pub(super) fn truth(&self) -> Parsed<bool> {
-        if self.line().is_some() { self.loose_truth() } else { parse::truth(self.text) }
+        // One mistaken word would leave secrets in spans, or the disk untouched, with a line on stderr at most.
+        let is_ours = self.line().is_some() || self.variable().starts_with("SPANLOOM_");
+        match parse::loose_truth(self.text).filter(|_| is_ours) {
+            Some(on) => Ok(on),
+            None => parse::truth(self.text),
+        }
     }
 
     /// A truth value by the rules of Dynamo and astron: what is not true is false. Files are held to truth values.
@@ -173,7 +178,11 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn warn(&mut self, key: &str, message: String) {
-        self.warnings.push(ConfigWarning { key: key.into(), message });
+        let warning = ConfigWarning { key: key.into(), message };
+        // A variable for all signals is read for each of them.
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 
     /// What becomes of a fault: a warning or the end.

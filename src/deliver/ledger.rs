@@ -12,8 +12,9 @@ use super::reason::Reason;
 /// dropped.add(Reason::QueueFull, 3);
 /// assert_eq!((dropped.get(Reason::QueueFull), dropped.total()), (3, 3));
 /// assert_eq!(dropped.iter().collect::<Vec<_>>(), [(Reason::QueueFull, 3)]);
+/// assert_eq!(format!("{dropped}, {dropped:?}"), "3 queue_full, {\"queue_full\": 3}");
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Dropped([u64; Reason::COUNT]);
 
 impl Dropped {
@@ -56,6 +57,22 @@ impl Dropped {
     /// The reasons for which spans were lost, in the order of their numbers, and how many.
     pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> + use<> {
         Reason::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+    }
+}
+
+impl fmt::Debug for Dropped {
+    /// By name, and only those that there are: people read it in logs and failed tests.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|(reason, count)| (reason.name(), count))).finish()
+    }
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (reason, count)) in self.iter().enumerate() {
+            write!(f, "{}{count} {}", if place == 0 { "" } else { ", " }, reason.name())?;
+        }
+        Ok(())
     }
 }
 
@@ -158,12 +175,15 @@ impl Ledger {
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { accepted, delivered, rejected, dropped, pending } = self;
-        let lost = dropped.total();
-        write!(f, "{accepted} accepted = {delivered} delivered + {rejected} rejected + {lost} dropped")?;
-        for (place, (reason, count)) in dropped.iter().enumerate() {
-            write!(f, "{}{count} {}", if place == 0 { " (" } else { ", " }, reason.name())?;
+        write!(
+            f,
+            "{accepted} accepted = {delivered} delivered + {rejected} rejected + {} dropped",
+            dropped.total()
+        )?;
+        if dropped.total() > 0 {
+            write!(f, " ({dropped})")?;
         }
-        write!(f, "{} + {pending} pending", if lost == 0 { "" } else { ")" })
+        write!(f, " + {pending} pending")
     }
 }
 

@@ -19,6 +19,8 @@ pub enum NoticeKind {
     Rejected,
     /// Spans were lost for this reason.
     Lost(Reason),
+    /// The spool cannot be written: what is recorded waits in memory alone until it can.
+    Spool,
 }
 
 /// A message for people.

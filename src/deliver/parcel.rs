@@ -6,7 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use super::reason::Reason;
-use crate::record::{ENVELOPE_LEN, RecordError, RecordKind, Records};
+use crate::record::{RecordError, RecordKind, Records};
 
 /// How much there is in a run of records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -143,7 +143,7 @@ impl Parcel {
     ) -> Self {
         let (bytes, records) = (range.len(), spans as usize);
         // In a request there is a tag and a length in front of a span, and not an envelope.
-        let encoded = bytes.saturating_sub(records * (ENVELOPE_LEN - LONGEST_HEAD)) as u64;
+        let encoded = bytes.saturating_sub(records * (crate::record::ENVELOPE_LEN - LONGEST_HEAD)) as u64;
         let size = Size { bytes, records, spans: spans.into(), encoded };
         let held = Held(held);
         Self { held, start: range.start, size, broken: 0, last_sequence: None, unspooled: None }

@@ -4,6 +4,7 @@
 
 mod collecting;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle, Thread};
@@ -13,8 +14,8 @@ use super::clock::{TimeSource, steady_now};
 use super::entropy::IdSource;
 use super::fork::{self, PerProcess};
 use super::ledger::{Ledger, Receipt, Totals};
-use super::outlet::Outlet;
-use super::pipeline::{Passed, Pipeline, Tail};
+use super::outlet::{Listener, Outlet};
+use super::pipeline::{Blobs, Passed, Pipeline, Tail};
 use super::store::{SpoolConfig, Store};
 use super::stream::Stream;
 use super::thread_buffer::{CHUNK, ThreadBuffer};
@@ -74,7 +75,10 @@ struct Inside {
 pub(super) struct Recipe {
     pub(super) tail: Option<TailSampler>,
     pub(super) redactor: Option<Arc<Redactor>>,
+    pub(super) blobs: Option<Blobs>,
     pub(super) spool: Option<SpoolConfig>,
+    /// Is told when the spool cannot be written.
+    pub(super) listener: Arc<Listener>,
 }
 
 /// What changes while spans are recorded: apart from what each span reads, or every change would take that out of the caches of
@@ -166,12 +170,25 @@ impl Core {
             // Ends in a child, too, where a hook of the program's has forked.
             while !core.closed.load(Ordering::Acquire) && fork::generation() == generation {
                 core.collect();
+                core.tell_of_spool();
                 thread::park_timeout(linger);
             }
         };
         if let Ok(Some(handle)) = fork::spawn("spanloom", run) {
             let _ = inside.collector.set(handle.thread().clone());
             *locked(&inside.joins) = Some(handle);
+        }
+    }
+
+    /// Tells people what there is to tell of the spool, without any lock.
+    pub(super) fn tell_of_spool(&self) {
+        if !self.has_store {
+            return;
+        }
+        let news = self.enter().and_then(|mut collecting| collecting.pipeline.store.as_mut()?.news());
+        if let Some(notice) = news {
+            let listener = &self.inside().recipe.listener;
+            let _ = catch_unwind(AssertUnwindSafe(|| listener("spool", &notice)));
         }
     }
 
@@ -413,6 +430,7 @@ impl Inside {
             feed: None,
             tail: recipe.tail.clone().map(Tail::new),
             redactor: recipe.redactor.clone(),
+            blobs: recipe.blobs.clone(),
             store: None,
         };
         if let Some(mut theirs) = try_locked(&parents.pipeline) {

@@ -95,7 +95,8 @@ impl LoomBuilder {
             self = self.resource(key, value.clone());
         }
         if let Some(name) = &config.tracer_name {
-            self = self.scope_name(name);
+            // Who names the tracer comes from astron-agent, and has its names on the resource.
+            self = self.scope_name(name).astron_resource();
         }
         self = self
             .sampler(config.sampler)
@@ -161,8 +162,8 @@ impl LoomBuilder {
                 Exporting::Console(ConsoleFormat::OtlpJson) => self.metric_exporter(Console::otlp_json()),
                 Exporting::Console(_) => self.metric_exporter(Console::pretty()),
                 Exporting::File(file) => self.metric_exporter(open(file)?),
-                // A page that is read when somebody asks: see `Loom::prometheus`.
-                Exporting::Prometheus => self,
+                // A page that is read when somebody asks, by `Meter::prometheus`: it has what exporters would have.
+                Exporting::Prometheus => self.workflow_metrics(true),
             };
         }
         Ok(self)
@@ -243,7 +244,7 @@ impl LoomBuilder {
 /// A file to export to, as a configuration says.
 fn open(file: &FileExporting) -> Result<FileExporter, SetupError> {
     let opened =
-        FileExporter::append(&file.path).map_err(|why| SetupError::File { path: file.path.clone(), why })?;
+        FileExporter::at(&file.path).map_err(|why| SetupError::File { path: file.path.clone(), why })?;
     Ok(match file.rotate_bytes {
         Some(bytes) => opened.rotate_at(bytes).keep(file.keep),
         None => opened,
@@ -253,6 +254,63 @@ fn open(file: &FileExporting) -> Result<FileExporter, SetupError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::native::MemoryExporter;
+
+    #[test]
+    fn a_service_that_astron_named_has_astrons_resource() {
+        for (variable, expected) in [("SERVICE_NAME", true), ("OTEL_SERVICE_NAME", false)] {
+            let lookup = |key: &str| match key {
+                _ if key == variable => Some("planner".to_owned()),
+                "OTEL_TRACES_EXPORTER" | "OTEL_METRICS_EXPORTER" => Some("none".to_owned()),
+                // What is said of the resource counts more than the machine's address.
+                "OTEL_RESOURCE_ATTRIBUTES" => Some("ip=10.1.2.3".to_owned()),
+                _ => None,
+            };
+            let (config, _) = Config::from_lookup(lookup).unwrap();
+            let memory = MemoryExporter::new();
+            let loom = Loom::builder().config(&config).unwrap().exporter(memory.clone()).build();
+            loom.workflow("answer").start().end();
+            loom.flush(Duration::from_secs(30));
+            let request = memory.to_otlp();
+            let has = |text: &str| request.windows(text.len()).any(|part| part == text.as_bytes());
+            assert!(has("10.1.2.3") && has("planner"), "{variable}");
+            assert_eq!(has("serviceName"), expected, "{variable}");
+        }
+    }
+
+    #[test]
+    fn astron_has_room_for_a_thousand_events() {
+        let memory = MemoryExporter::new();
+        let loom = Loom::builder().astron().exporter(memory.clone()).build();
+        let run = loom.workflow("answer").start();
+        (0..1_001).for_each(|_| {
+            run.event("tick", &[]);
+        });
+        run.end();
+        loom.flush(Duration::from_secs(30));
+        let mut events = Vec::new();
+        memory.each_span(|span| events.push((span.events().count(), span.dropped_events)));
+        assert_eq!(events, [(1_000, 1)]);
+    }
+
+    #[test]
+    fn a_page_for_prometheus_has_what_an_exporter_would_have() {
+        for (exporter, has) in [("prometheus", true), ("none", false)] {
+            let lookup = |key: &str| match key {
+                "OTEL_TRACES_EXPORTER" => Some("none".to_owned()),
+                "OTEL_METRICS_EXPORTER" => Some(exporter.to_owned()),
+                _ => None,
+            };
+            let (config, _) = Config::from_lookup(lookup).unwrap();
+            let loom = Loom::builder().config(&config).unwrap().build();
+            loom.workflow("answer").start().end();
+            loom.flush(Duration::from_secs(30));
+            let mut page = Vec::new();
+            loom.meter().prometheus(None, &mut |piece| page.extend_from_slice(piece));
+            let page = String::from_utf8(page).unwrap();
+            assert_eq!(page.contains("spanloom_workflow_runs_total"), has, "{exporter}: {page}");
+        }
+    }
 
     #[test]
     fn propagators_are_those_of_the_configuration() {
@@ -273,7 +331,7 @@ mod tests {
         ] {
             let lookup = |key: &str| match key {
                 "OTEL_PROPAGATORS" => set.map(str::to_owned),
-                "OTEL_TRACES_EXPORTER" => Some("none".to_owned()),
+                "OTEL_TRACES_EXPORTER" | "OTEL_METRICS_EXPORTER" => Some("none".to_owned()),
                 _ => None,
             };
             let (config, warnings) = Config::from_lookup(lookup).unwrap();

@@ -6,7 +6,8 @@ use crate::deliver::{self, Dropped, Reason};
 ///
 /// `accepted = delivered + rejected + dropped + pending` holds at every moment; spans that were sampled out are counted apart.
 /// Where there are several destinations, the numbers here are those of the one that has taken least so far, for a span
-/// counts as delivered when all have it; each one's own are in [`Self::destinations`].
+/// counts as delivered when all have it; each one's own are in [`Self::destinations`]. A loom without a destination keeps
+/// nothing: there a span counts as delivered when it has come to the end of its way.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::deliver::{self, Dropped, Reason};
 /// loom.flush(Duration::from_secs(5));
 /// let ledger = loom.ledger();
 /// assert_eq!((ledger.accepted, ledger.delivered, ledger.pending), (2, 2, 0));
+/// assert_eq!(ledger.to_string(), "2 accepted = 2 delivered + 0 rejected + 0 dropped + 0 pending");
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
@@ -34,7 +36,8 @@ pub struct Ledger {
     pub reasons: Dropped,
     /// Spans that are on their way.
     pub pending: u64,
-    /// Spans that sampling left out.
+    /// What sampling left out: spans by a tail sampler; by head sampling workflows and spans without a parent here, for what
+    /// would have stood below them never came to be.
     pub sampled_out: u64,
     /// Of the accepted ones: spans that an earlier process left in the spool.
     pub recovered: u64,
@@ -65,6 +68,20 @@ impl Ledger {
     }
 }
 
+impl std::fmt::Display for Ledger {
+    /// The equation, and apart from it what there is of sampled, recovered and misused. Destinations are not in it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { sampled_out, recovered, misuse, .. } = *self;
+        write!(f, "{}", deliver::Ledger::from(self.clone()))?;
+        for (count, what) in [(sampled_out, "sampled out"), (recovered, "recovered"), (misuse, "misuses")] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl From<Ledger> for deliver::Ledger {
     /// The same numbers without those that only a loom has.
     ///
@@ -90,6 +107,7 @@ impl From<Ledger> for deliver::Ledger {
 /// let receipt = loom.flush(Duration::from_secs(5));
 /// assert_eq!((receipt.delivered, receipt.rejected, receipt.dropped, receipt.pending), (1, 0, 0, 0));
 /// assert!(receipt.is_complete());
+/// assert_eq!(receipt.to_string(), "1 delivered, 0 rejected, 0 dropped, 0 pending");
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Receipt {
@@ -137,7 +155,7 @@ impl Points {
 }
 
 impl Receipt {
-    /// True when everything that was to be delivered was.
+    /// True when everything that was to be delivered was: spans, and points of metrics where there is an exporter of those.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         let Points { rejected, dropped, pending, .. } = self.points;
@@ -162,9 +180,22 @@ impl Receipt {
 }
 
 impl std::fmt::Display for Receipt {
+    /// The spans; why some were lost, where some were; and the points of metrics, where there are any.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { delivered, rejected, dropped, pending, .. } = self;
-        write!(f, "{delivered} delivered, {rejected} rejected, {dropped} dropped, {pending} pending")
+        let Self { delivered, rejected, dropped, reasons, pending, points } = self;
+        write!(f, "{delivered} delivered, {rejected} rejected, {dropped} dropped")?;
+        if reasons.total() > 0 {
+            write!(f, " ({reasons})")?;
+        }
+        write!(f, ", {pending} pending")?;
+        if *points == Points::default() {
+            return Ok(());
+        }
+        let Points { delivered, rejected, dropped, pending } = points;
+        write!(
+            f,
+            "; metrics: {delivered} delivered, {rejected} rejected, {dropped} dropped, {pending} pending"
+        )
     }
 }
 
@@ -218,6 +249,30 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_receipt_tells_why_and_of_metrics() {
+        let mut reasons = Dropped::default();
+        reasons.add(Reason::Auth, 2);
+        reasons.add(Reason::QueueFull, 1);
+        let points = Points { pending: 16, ..Points::default() };
+        let receipt = Receipt { delivered: 4, dropped: 3, reasons, points, ..Receipt::default() };
+        assert!(!receipt.is_complete());
+        assert_eq!(
+            receipt.to_string(),
+            "4 delivered, 0 rejected, 3 dropped (1 queue_full, 2 auth), 0 pending; \
+             metrics: 0 delivered, 0 rejected, 0 dropped, 16 pending"
+        );
+    }
+
+    #[test]
+    fn a_ledger_tells_what_stands_apart_where_there_is_any() {
+        let ledger = Ledger { accepted: 1, pending: 1, sampled_out: 2, misuse: 1, ..Ledger::default() };
+        assert_eq!(
+            ledger.to_string(),
+            "1 accepted = 0 delivered + 0 rejected + 0 dropped + 1 pending, 2 sampled out, 1 misuses"
+        );
+    }
 
     #[test]
     fn a_span_that_is_nowhere_is_missed() {

@@ -13,6 +13,7 @@ use super::core::Core;
 use super::ledger::{Ledger, Points, Receipt};
 use super::meter::{Meter, Periodic, Watched};
 use super::node::{Ids, NodeBuilder, Parent, ParentIds, usable};
+use super::sids::Sids;
 use super::stderr::Stderr;
 use super::suppress::is_suppressed;
 use super::workflow::WorkflowBuilder;
@@ -20,9 +21,13 @@ use crate::context::{Context, Propagators, ReadHeaders, SpanContext, TraceFlags,
 use crate::health::Exporters;
 use crate::id::{SpanId, TraceId};
 use crate::record::SpanRole;
+use crate::sid::Sid;
 use crate::spool::SpoolStatus;
 
 /// Records workflows. Clones are the same loom; when the last one is gone, what is recorded is flushed.
+///
+/// Rust drops nothing that stands in a `static`, nor anything when a program ends by [`std::process::exit`] or is killed: there
+/// call [`Self::shutdown`] before the end. Bridges and their global providers hold a clone, too.
 ///
 /// ```
 /// use spanloom::{Loom, MemoryExporter};
@@ -44,6 +49,7 @@ struct Handle {
     periodics: Vec<Periodic>,
     shutdown_timeout: Duration,
     propagators: Propagators,
+    sids: Sids,
 }
 
 impl Handle {
@@ -66,7 +72,11 @@ impl Handle {
         let asked: Vec<_> = self.periodics.iter().map(|periodic| periodic.ask(deadline, closes)).collect();
         let receipt = send_spans();
         for (periodic, asked) in self.periodics.iter().zip(asked) {
-            periodic.wait(asked, deadline, closes);
+            if closes {
+                periodic.wait_for_end(asked, deadline);
+            } else {
+                periodic.wait(asked, deadline);
+            }
         }
         Receipt { points: Points::between(&before, &self.metric_ledgers()), ..receipt }
     }
@@ -109,6 +119,20 @@ impl Loom {
     #[inline]
     pub fn workflow<'a>(&'a self, name: &'a str) -> WorkflowBuilder<'a> {
         WorkflowBuilder::new(self, name)
+    }
+
+    /// A new session id, for [`WorkflowBuilder::sid`]: no other one of this process is the same. By default of the subsystem
+    /// `svc`, at no place and no port: see [`LoomBuilder::sids`].
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().build();
+    /// let sid = loom.sid();
+    /// let run = loom.workflow("answer").sid(sid.as_str()).start();
+    /// assert_ne!(loom.sid(), sid);
+    /// ```
+    #[must_use]
+    pub fn sid(&self) -> Sid {
+        self.handle.sids.next(self.core().time.unix_nanos())
     }
 
     /// Counters, gauges and histograms.

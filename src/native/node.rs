@@ -213,6 +213,42 @@ impl<'a> NodeBuilder<'a> {
         result
     }
 
+    /// As [`Self::run`], for a step that cannot fail.
+    ///
+    /// ```
+    /// let loom = spanloom::Loom::builder().build();
+    /// let run = loom.workflow("answer").start();
+    /// let words = run.node("split").in_scope(|node| {
+    ///     node.input("text", "a b");
+    ///     "a b".split(' ').count()
+    /// });
+    /// assert_eq!(words, 2);
+    /// ```
+    pub fn in_scope<T>(self, step: impl FnOnce(&mut Node) -> T) -> T {
+        let mut node = self.start();
+        let _entered = node.enter();
+        step(&mut node)
+    }
+
+    /// As [`Self::in_scope`], for a step that is awaited.
+    ///
+    /// ```
+    /// # use std::task::{Context, Poll, Waker};
+    /// let loom = spanloom::Loom::builder().build();
+    /// let run = loom.workflow("answer").start();
+    /// let greeting = run.node("greet").in_scope_async(async |node| {
+    ///     node.output("text", "hello");
+    ///     "hello"
+    /// });
+    /// # let done = std::pin::pin!(greeting).poll(&mut Context::from_waker(Waker::noop()));
+    /// # assert_eq!(done, Poll::Ready("hello"));
+    /// ```
+    pub async fn in_scope_async<T>(self, step: impl AsyncFnOnce(&mut Node) -> T) -> T {
+        let mut node = self.start();
+        let current = node.current();
+        step(&mut node).in_node(current).await
+    }
+
     /// As [`Self::run`], for a step that is awaited.
     ///
     /// ```

@@ -270,8 +270,11 @@ impl Outlet {
             state.destination.shut_down(now, now);
             // Nobody else is to wait for it either.
             state.gone = true;
+            // The program may be over before the thread is back to tell of it.
+            let notices = state.destination.take_notices();
             drop(state);
             self.done.notify_all();
+            self.tell(&notices);
         }
     }
 

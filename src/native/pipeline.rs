@@ -1,16 +1,22 @@
 //! What happens to records before they are offered to the destinations: whole workflows pass the tail sampler, every span the
-//! redactor.
+//! redactor; then long texts of events go to a store.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::entropy::system_u64;
 use super::store::Store;
 use super::stream::Stream;
 use crate::deliver::{Dropped, Reason};
 use crate::loom::{Losses, NodeFlags, Weaver, WeaverOptions, Woven};
 use crate::meter::{Feed, Hand};
+use crate::offload::{BlobError, BlobStore, EVENT_TEXT_LIMIT, offload_events};
 use crate::record::{Record, RecordKind, Records};
 use crate::redact::Redactor;
 use crate::sample::{TailSampler, WorkflowFacts};
+
+/// A store that the loom's thread uses.
+pub(super) type Blobs = Arc<dyn BlobStore + Send + Sync>;
 
 /// What the records of one loom go through.
 pub(super) struct Pipeline {
@@ -18,6 +24,8 @@ pub(super) struct Pipeline {
     pub(super) feed: Option<Feed>,
     pub(super) tail: Option<Tail>,
     pub(super) redactor: Option<Arc<Redactor>>,
+    /// Where long texts of events go.
+    pub(super) blobs: Option<Blobs>,
     /// Where records are written down before they are offered.
     pub(super) store: Option<Store>,
 }
@@ -147,12 +155,44 @@ impl Pipeline {
         passed.streams.extend(kept.into_iter().map(|records| self.leaving(Stream::Copied(records))));
     }
 
-    /// Records as they leave: without secrets, where that is asked for.
+    /// Records as they leave: without secrets, and without long texts, where that is asked for.
     fn leaving(&self, stream: Stream) -> Stream {
-        match self.redactor.as_deref() {
-            Some(redactor) => Stream::Copied(redacted(redactor, stream.records())),
+        let stream = match self.redactor.as_deref() {
+            Some(redactor) => Stream::Copied(rewritten(stream.records(), |span, out| {
+                redactor.apply(span, out);
+            })),
             None => stream,
+        };
+        match self.blobs.as_deref() {
+            Some(store) if has_long_spans(stream.records()) => {
+                Stream::Copied(rewritten(stream.records(), |span, out| {
+                    offload_events(span, &Guarded(store), random, out);
+                }))
+            }
+            _ => stream,
         }
+    }
+}
+
+/// True where a span may hold a text that is too long for an event.
+fn has_long_spans(records: &[u8]) -> bool {
+    let long = |record: Record<'_>| record.kind.is_span() && record.body.len() >= EVENT_TEXT_LIMIT;
+    Records::new(records).flatten().any(long)
+}
+
+/// The random bits of a blob's name.
+fn random() -> [u8; 16] {
+    (u128::from(system_u64()) << 64 | u128::from(system_u64())).to_be_bytes()
+}
+
+/// A store that may panic without harm to the loom's thread.
+struct Guarded<'a>(&'a (dyn BlobStore + Send + Sync));
+
+impl BlobStore for Guarded<'_> {
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<String, BlobError> {
+        let put = || self.0.put(name, bytes);
+        let panicked = |_| Err(BlobError::Store { name: name.into(), message: "panic".into() });
+        catch_unwind(AssertUnwindSafe(put)).unwrap_or_else(panicked)
     }
 }
 
@@ -166,14 +206,14 @@ fn ended<'a>(records: impl Iterator<Item = Record<'a>>) -> u64 {
         as u64
 }
 
-/// The records without secrets.
-fn redacted(redactor: &Redactor, records: &[u8]) -> Vec<u8> {
+/// The records, each span as `rewrite` writes it.
+fn rewritten(records: &[u8], rewrite: impl Fn(&[u8], &mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::with_capacity(records.len());
     let mut body = Vec::new();
     for record in Records::new(records).flatten() {
         body.clear();
         if record.kind.is_span() {
-            redactor.apply(record.body, &mut body);
+            rewrite(record.body, &mut body);
             Record { body: &body, ..record }.write(&mut out);
         } else {
             record.write(&mut out);
@@ -220,7 +260,7 @@ mod tests {
             ([span(1, 1), span(1, 2), undecodable].concat(), Reason::EncodeError),
         ] {
             let tail = Some(Tail::new(TailRules::new().build()));
-            let mut pipeline = Pipeline { feed: None, tail, redactor: None, store: None };
+            let mut pipeline = Pipeline { feed: None, tail, redactor: None, blobs: None, store: None };
             let mut passed = Passed::default();
             pipeline.take_on(Stream::Copied(stream), 3, 10, &mut passed);
             pipeline.decide(true, 20, &mut passed);

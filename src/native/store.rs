@@ -20,7 +20,7 @@ use super::clock::system_unix_nanos;
 use super::entropy::system_u64;
 use super::spool_files::FolderFiles;
 use super::stream::Stream;
-use crate::deliver::{Amount, Dropped, Parcel, Reason};
+use crate::deliver::{Amount, Dropped, Notice, NoticeKind, Parcel, Reason};
 use crate::spool::{Recovered, RecoveryOptions, Spool, SpoolError, SpoolOptions, SpoolStatus, recover};
 
 /// Where records are written down before they are sent.
@@ -90,6 +90,9 @@ pub(super) struct Store {
     /// There may be more of what an earlier process left.
     has_found: bool,
     next: u64,
+    folder: PathBuf,
+    /// People have been told that it cannot be written.
+    is_told: bool,
 }
 
 impl Store {
@@ -115,6 +118,8 @@ impl Store {
             lost: Dropped::default(),
             has_found: true,
             next: 0,
+            folder: config.folder.clone(),
+            is_told: false,
         }
     }
 
@@ -231,6 +236,15 @@ impl Store {
     /// How it is.
     pub(super) fn status(&self) -> Option<SpoolStatus> {
         self.spool.as_ref().map(Spool::status)
+    }
+
+    /// What people should hear of it, once: it cannot be written.
+    pub(super) fn news(&mut self) -> Option<Notice> {
+        let trouble = self.spool.as_ref().filter(|_| !self.is_told)?.status().trouble?;
+        self.is_told = true;
+        let folder = self.folder.display();
+        let text = format!("{folder} cannot be written, so records wait in memory alone: {trouble}");
+        Some(Notice { kind: NoticeKind::Spool, text })
     }
 
     /// Writes what there is and ends the spool. What is not settled is for the next start.

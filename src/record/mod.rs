@@ -16,6 +16,7 @@ mod pairs;
 
 pub use builder::{Identity, Section, SpanBuilder, SpanRole, SpanStart};
 pub use deltas::fold_metrics;
+#[cfg(feature = "native")]
 pub(crate) use envelope::ENVELOPE_LEN;
 pub use envelope::{Record, RecordError, RecordKind, Records, finished_spans};
 pub use host::{Ingest, IngestCounts, labels_of_compact};

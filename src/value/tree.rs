@@ -281,6 +281,19 @@ impl From<Vec<Value>> for Value {
     }
 }
 
+impl<T: Into<Value>> FromIterator<T> for Value {
+    /// An array.
+    ///
+    /// ```
+    /// use spanloom::value::Value;
+    /// let stops: Value = ["\n", "END"].into_iter().collect();
+    /// assert_eq!(stops, Value::Array(vec!["\n".into(), "END".into()]));
+    /// ```
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        Value::Array(values.into_iter().map(Into::into).collect())
+    }
+}
+
 impl<K: Into<String>, const N: usize> From<[(K, Value); N]> for Value {
     fn from(entries: [(K, Value); N]) -> Self {
         Value::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())

@@ -29,15 +29,15 @@ impl WorkflowLog {
         NodeTraceLog::new(about, now_unix_ms).into()
     }
 
-    /// The variant of the workflow engine: with the ids of its flow and its bot, each of which falls back to the
-    /// other; `sub` falls back to `workflow`.
+    /// The variant of the workflow engine: with the ids of its flow and its bot. Of the ids of service, flow and bot each
+    /// that is empty falls back to the others, flow and bot to one another first; `sub` falls back to `workflow`.
     #[must_use]
     pub fn for_engine(about: &TraceAbout<'_>, flow_id: &str, bot_id: &str, now_unix_ms: i64) -> Self {
-        let or = |id: &str, other: &str| Some(if id.is_empty() { other.into() } else { id.into() });
-        let sub = if about.sub.is_empty() { "workflow" } else { about.sub };
-        let mut workflow = Self::new(&TraceAbout { sub, ..*about }, now_unix_ms);
-        workflow.log.flow_id = or(flow_id, bot_id);
-        workflow.log.bot_id = or(bot_id, flow_id);
+        let sub = first_of([about.sub, "workflow"]);
+        let service_id = first_of([about.service_id, flow_id, bot_id]);
+        let mut workflow = Self::new(&TraceAbout { sub, service_id, ..*about }, now_unix_ms);
+        workflow.log.flow_id = Some(first_of([flow_id, bot_id, service_id]).into());
+        workflow.log.bot_id = Some(first_of([bot_id, flow_id, service_id]).into());
         workflow
     }
 
@@ -56,6 +56,11 @@ impl WorkflowLog {
         let node_type = node.node_id.split(':').next().unwrap_or_default();
         self.streaming_types.iter().any(|streaming| streaming == node_type)
     }
+}
+
+/// The first text that is not empty.
+fn first_of<const N: usize>(texts: [&str; N]) -> &str {
+    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
 }
 
 impl From<NodeTraceLog> for WorkflowLog {
@@ -94,12 +99,20 @@ mod tests {
 
     #[test]
     fn the_engine_variant_has_two_ids_more() {
-        for (flow, bot, expected) in [("f", "b", ("f", "b")), ("f", "", ("f", "f")), ("", "b", ("b", "b"))] {
-            let workflow = WorkflowLog::for_engine(&TraceAbout::default(), flow, bot, 0);
+        for ([service_id, flow, bot], [service, flow_id, bot_id]) in [
+            (["", "f", "b"], ["f", "f", "b"]),
+            (["", "f", ""], ["f", "f", "f"]),
+            (["", "", "b"], ["b", "b", "b"]),
+            (["s", "f", "b"], ["s", "f", "b"]),
+            (["s", "", "b"], ["s", "b", "b"]),
+            (["s", "", ""], ["s", "s", "s"]),
+            (["", "", ""], ["", "", ""]),
+        ] {
+            let about = TraceAbout { service_id, ..TraceAbout::default() };
+            let workflow = WorkflowLog::for_engine(&about, flow, bot, 0);
             let text = workflow.log.to_json(Style::Compact);
-            let (flow, bot) = expected;
             let start = format!(
-                r#"{{"service_id":"","flow_id":"{flow}","sid":"","app_id":"","uid":"","bot_id":"{bot}","chat_id":"","sub":"workflow","#
+                r#"{{"service_id":"{service}","flow_id":"{flow_id}","sid":"","app_id":"","uid":"","bot_id":"{bot_id}","chat_id":"","sub":"workflow","#
             );
             assert!(text.starts_with(&start), "{text}");
             assert_eq!(NodeTraceLog::from_json(&text), Ok(workflow.log));

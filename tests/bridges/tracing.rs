@@ -239,6 +239,17 @@ fn spans_may_move_between_threads() {
 }
 
 #[test]
+fn an_instrumented_function_that_fails_says_why() {
+    #[tracing::instrument(err)]
+    fn ship(city: &str) -> Result<(), String> {
+        Err(format!("no route to {city}"))
+    }
+    let (loom, memory) = loom();
+    traced(&loom, || assert!(ship("Paris").is_err()));
+    assert_eq!(tree(&loom, &memory), "ship  error: no route to Paris\n");
+}
+
+#[test]
 fn the_source_is_noted_where_it_is_asked_for() {
     let memory = MemoryExporter::new();
     let loom = Loom::builder().exporter(memory.clone()).build();

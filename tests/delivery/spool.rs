@@ -1,8 +1,9 @@
 //! A loom with a spool: what one process could not send the next one sends.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use spanloom::deliver::{Options, Reason};
+use spanloom::deliver::{NoticeKind, Options, Reason};
 use spanloom::native::SpoolConfig;
 use spanloom::{Loom, LoomBuilder, MemoryExporter};
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
@@ -57,6 +58,32 @@ fn what_was_delivered_is_not_delivered_again_by_the_next_process() {
     let ledger = adds_up(&loom);
     assert_eq!((memory.span_count(), next.span_count()), (500, 1));
     assert_eq!((ledger.recovered, ledger.accepted, ledger.dropped), (0, 1, 0));
+}
+
+#[test]
+fn a_folder_that_cannot_be_is_told_of_at_once() {
+    let folder = Folder::new("no-folder");
+    std::fs::create_dir(&folder.0).unwrap();
+    let file = folder.0.join("file");
+    std::fs::write(&file, "in the way").unwrap();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&heard);
+    let memory = MemoryExporter::new();
+    let loom = Loom::builder()
+        .exporter(memory.clone())
+        .spool(SpoolConfig::new(file.join("spool")))
+        .on_notice(move |destination, notice| {
+            hears.lock().unwrap().push((destination.to_owned(), notice.kind, notice.text.clone()));
+        })
+        .build();
+    assert_eq!(heard.lock().unwrap().len(), 1, "before anything is recorded");
+    spans(&loom, 5);
+    assert_eq!(loom.flush(LONG).delivered, 5);
+    drop(loom);
+    let heard = std::mem::take(&mut *heard.lock().unwrap());
+    let [(destination, kind, text)] = heard.as_slice() else { panic!("{heard:?}") };
+    assert_eq!((destination.as_str(), *kind), ("spool", NoticeKind::Spool));
+    assert!(text.contains("no-folder") && text.contains("cannot be written"), "{text}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub fn run(case: &Value) -> Result<(), String> {
         case.get("start_unix_ms").and_then(Value::as_int).ok_or("no number under \"start_unix_ms\"")?;
     let Some(Value::Array(ops)) = case.get("ops") else { return Err("no array under \"ops\"".into()) };
 
-    let mut program = Program::new(start, counts_in_hex(&expected));
+    let mut program = Program::new(start, counts_in_hex(&expected), expected.get("flow_id").is_some());
     for (index, op) in ops.iter().enumerate() {
         program.run(op).map_err(|error| format!("op {index} {op:?}: {error}"))?;
     }
@@ -49,7 +49,7 @@ struct Program {
     hex_ids: bool,
     ids: u64,
     workflow: Option<WorkflowLog>,
-    /// The engine's variant looks for its first frame when nodes are added.
+    /// The engine's variant: further ids, and it looks for its first frame when nodes are added.
     engine: bool,
     nodes: Vec<NodeLog>,
     names: HashMap<String, usize>,
@@ -60,13 +60,13 @@ struct Program {
 type Done = Result<(), String>;
 
 impl Program {
-    fn new(now: i64, hex_ids: bool) -> Self {
+    fn new(now: i64, hex_ids: bool, engine: bool) -> Self {
         Self {
             now,
             hex_ids,
             ids: 0,
             workflow: None,
-            engine: false,
+            engine,
             nodes: Vec::new(),
             names: HashMap::new(),
             added: Vec::new(),
@@ -101,60 +101,51 @@ impl Program {
     }
 
     fn trace(&mut self, fields: Option<&Value>) -> Done {
-        let mut about = TraceAbout::default();
-        let (mut question, mut answer) = ("", "");
-        let (mut flow_id, mut bot_id) = (None, None);
-        for (name, value) in entries(fields)? {
-            let text = value.as_str().ok_or_else(|| format!("trace: {name} is no text"))?;
-            match name.as_str() {
-                "service_id" => about.service_id = text,
-                "sid" => about.sid = text,
-                "app_id" => about.app_id = text,
-                "uid" => about.uid = text,
-                "chat_id" => about.chat_id = text,
-                "sub" => about.sub = text,
-                "caller" => about.caller = text,
-                "log_caller" => about.log_caller = text,
-                "question" => question = text,
-                "answer" => answer = text,
-                "flow_id" => flow_id = Some(text),
-                "bot_id" => bot_id = Some(text),
-                _ => return Err(format!("trace: unknown field {name:?}")),
-            }
-        }
-        self.engine = flow_id.is_some() || bot_id.is_some();
+        let fields = entries(fields)?;
+        let field = |name| field(fields, name);
+        let about = TraceAbout {
+            service_id: field("service_id")?,
+            sid: field("sid")?,
+            app_id: field("app_id")?,
+            uid: field("uid")?,
+            chat_id: field("chat_id")?,
+            sub: field("sub")?,
+            caller: field("caller")?,
+            log_caller: field("log_caller")?,
+        };
         let mut workflow = if self.engine {
-            WorkflowLog::for_engine(&about, flow_id.unwrap_or_default(), bot_id.unwrap_or_default(), self.now)
+            WorkflowLog::for_engine(&about, field("flow_id")?, field("bot_id")?, self.now)
         } else {
             WorkflowLog::new(&about, self.now)
         };
-        workflow.log.question = question.into();
-        workflow.log.answer = answer.into();
+        let log = with_given(&workflow.log.to_json(Style::Compact), fields)?;
+        workflow.log = NodeTraceLog::from_value(log).map_err(|error| format!("trace: {error}"))?;
         self.workflow = Some(workflow);
         self.added.clear();
         Ok(())
     }
 
     fn node(&mut self, name: &str, fields: Option<&Value>) -> Done {
-        let mut about = NodeAbout::default();
-        for (field, value) in entries(fields)? {
-            let text = value.as_str().ok_or_else(|| format!("node: {field} is no text"))?;
-            match field.as_str() {
-                "sid" => about.sid = text,
-                "node_id" => about.node_id = text,
-                "node_type" => about.node_type = text,
-                "node_name" => about.node_name = text,
-                "func_id" => about.func_id = text,
-                "func_type" => about.func_type = text,
-                "func_name" => about.func_name = text,
-                _ => return Err(format!("node: unknown field {field:?}")),
-            }
-        }
-        self.ids += 1;
+        let fields = entries(fields)?;
+        let field = |name| field(fields, name);
+        let about = NodeAbout {
+            sid: field("sid")?,
+            node_id: field("node_id")?,
+            node_type: field("node_type")?,
+            node_name: field("node_name")?,
+            func_id: field("func_id")?,
+            func_type: field("func_type")?,
+            func_name: field("func_name")?,
+        };
+        // A node that brings its id takes none.
+        self.ids += u64::from(field("id")?.is_empty());
         let ids = self.ids;
         let counter = if self.hex_ids { format!("{ids:016x}") } else { format!("{ids:016}") };
+        let node = NodeLog::new(format!("feedfacecafebeef{counter}"), &about, self.now);
+        let node = with_given(&node.to_json(Style::Compact), fields)?;
+        let node = NodeLog::from_value(node).map_err(|error| format!("node: {error}"))?;
         self.names.insert(name.into(), self.nodes.len());
-        self.nodes.push(NodeLog::new(format!("feedfacecafebeef{counter}"), &about, self.now));
+        self.nodes.push(node);
         Ok(())
     }
 
@@ -190,6 +181,27 @@ impl Program {
     fn open(&mut self) -> Result<&mut NodeTraceLog, String> {
         self.log().ok_or_else(|| "there is no trace yet".into())
     }
+}
+
+/// The text of a field; empty where it is missing.
+fn field<'a>(fields: &'a Entries, name: &str) -> Result<&'a str, String> {
+    match fields.iter().find(|(key, _)| key == name) {
+        None => Ok(""),
+        Some((_, value)) => value.as_str().ok_or_else(|| format!("{name} is no text")),
+    }
+}
+
+/// A new log, with what a case gives in place of the defaults: any field may be given. Empty texts stay out, as those of
+/// functions fall back; so do fields that there are not, as in the original.
+fn with_given(new: &str, given: &Entries) -> Result<Value, String> {
+    let mut log = Value::from_json(new).map_err(|error| error.to_string())?;
+    let Value::Map(fields) = &mut log else { return Err("a log is an object".into()) };
+    for (name, value) in given.iter().filter(|(_, value)| value.as_str() != Some("")) {
+        if let Some((_, field)) = fields.iter_mut().find(|(key, _)| key == name) {
+            *field = value.clone();
+        }
+    }
+    Ok(log)
 }
 
 fn on_node(node: &mut NodeLog, op: &str, args: &[Value], now: i64) -> Done {

@@ -1,10 +1,11 @@
 //! What is collected arrives, or is told of.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use spanloom::config::Temporality;
-use spanloom::deliver::{Answer, Reason};
+use spanloom::deliver::{Answer, NoticeKind, Reason};
 use spanloom::native::{MetricExporter, MetricOptions, OutgoingMetrics};
 use spanloom::{Loom, MemoryExporter};
 
@@ -139,6 +140,35 @@ fn the_last_loom_that_goes_sends_what_is_left() {
 }
 
 #[test]
+fn an_end_tells_of_points_that_could_not_be_sent() {
+    struct Away;
+    impl MetricExporter for Away {
+        fn export_metrics(&mut self, _: &OutgoingMetrics<'_>) -> Answer {
+            Answer::later("nobody is there")
+        }
+    }
+    let (hear, heard) = channel();
+    let loom = Loom::builder()
+        .workflow_metrics(false)
+        .metric_exporter(Away)
+        .shutdown_timeout(Duration::from_millis(10))
+        .on_notice(move |_, notice| {
+            let _ = hear.send((notice.kind, notice.text.clone()));
+        })
+        .build();
+    loom.meter().counter("c").build().add(1);
+    drop(loom);
+    assert_eq!(heard.recv_timeout(LONG).unwrap().0, NoticeKind::Waiting);
+    assert_eq!(
+        heard.recv_timeout(LONG).unwrap(),
+        (
+            NoticeKind::Lost(Reason::ShutdownTimeout),
+            "metrics are lost (shutdown_timeout): the program ended before 1 points could be sent".to_owned()
+        )
+    );
+}
+
+#[test]
 fn a_dead_receiver_holds_up_nobody() {
     struct Hangs(Receiver<()>);
     impl MetricExporter for Hangs {
@@ -148,8 +178,14 @@ fn a_dead_receiver_holds_up_nobody() {
         }
     }
     let (let_go, hangs) = channel();
-    let loom =
-        Loom::builder().workflow_metrics(false).on_notice(|_, _| ()).metric_exporter(Hangs(hangs)).build();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&heard);
+    let loom = Loom::builder()
+        .workflow_metrics(false)
+        .on_notice(move |_, notice| hears.lock().unwrap().push(notice.kind))
+        .shutdown_timeout(Duration::from_millis(50))
+        .metric_exporter(Hangs(hangs))
+        .build();
     loom.meter().counter("c").build().add(1);
     let started = std::time::Instant::now();
     let receipt = loom.flush(Duration::from_millis(50));
@@ -161,6 +197,8 @@ fn a_dead_receiver_holds_up_nobody() {
     loom.flush(2 * LONG);
     loom.shutdown(2 * LONG);
     assert!(started.elapsed() < LONG / 2, "it waited for the receiver");
+    drop(loom);
+    assert_eq!(*heard.lock().unwrap(), [NoticeKind::Lost(Reason::ShutdownTimeout)], "told before the end");
     let _ = let_go.send(());
 }
 

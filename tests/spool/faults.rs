@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use spanloom::spool::{FilesError, MemoryFiles, RecoveryOptions, Spool, SpoolError, Tier, recover};
+use spanloom::spool::{
+    FilesError, MemoryFiles, RecoveryOptions, Spool, SpoolError, SpoolOptions, Tier, recover,
+};
 
 use crate::support::{MILLISECOND, NOW, ended, ended_with, ids, options, recover_all, started};
 
@@ -189,6 +191,30 @@ fn a_recovery_with_a_call_that_fails_loses_nothing() {
             assert!(found.report.io_errors > 0 || times == 1, "call {call}");
         }
     }
+}
+
+#[test]
+fn a_disk_that_never_holds_all_that_waits_takes_it_little_by_little() {
+    let files = MemoryFiles::new();
+    let mut now = NOW;
+    let mut spool = Spool::open(files.clone(), SpoolOptions { write_bytes: 4_000, ..options(7) }, now);
+    files.set_space(Some(20_000));
+    let records: Vec<u8> = (1..=100).flat_map(|id| ended_with(id, &"x".repeat(500))).collect();
+    let appended = spool.append(&records, now).unwrap();
+    assert_eq!(spool.status().trouble, Some(FilesError::NoSpace));
+    // They wait in memory, too, so they are delivered all the same.
+    spool.acknowledge(appended.last, now);
+    for _ in 0..100 {
+        now += 1_000 * MILLISECOND;
+        spool.tick(now);
+    }
+    let status = spool.status();
+    assert_eq!((status.trouble.clone(), status.written, status.waiting), (None, 100, 0), "{status:?}");
+    spool.append_durable(&ended(101), now).unwrap();
+    drop(spool);
+    let found = recover_all(&files);
+    assert_eq!(found.ids, [101]);
+    assert_eq!(found.report.lost().records, 0);
 }
 
 #[test]

@@ -91,18 +91,21 @@ impl Impairment {
     fn spec(&self) -> Option<Value> {
         let spec = match self {
             Self::Loss(None) => return None,
-            Self::Loss(Some(percent)) => json!({"loss": percent.to_string(), "correlation": "0"}),
-            Self::Delay { latency, jitter: None } => json!({"latency": format!("{latency}ms")}),
+            Self::Loss(Some(percent)) => json!({"loss": shown(percent), "correlation": "0"}),
+            Self::Delay { latency, jitter: None } => json!({"latency": milliseconds(latency)}),
             Self::Delay { latency, jitter: Some(jitter) } => {
-                json!({"latency": format!("{latency}ms"), "jitter": format!("{jitter}ms"), "correlation": "0"})
+                json!({"latency": milliseconds(latency), "jitter": milliseconds(jitter), "correlation": "0"})
             }
             Self::Bandwidth(rate) => json!({"rate": rate, "limit": "20480", "buffer": "10000"}),
-            Self::Corrupt(percent) => json!({"corrupt": percent.to_string(), "correlation": "0"}),
-            Self::Duplicate(percent) => json!({"duplicate": percent.to_string(), "correlation": "0"}),
+            Self::Corrupt(percent) => json!({"corrupt": shown(percent), "correlation": "0"}),
+            Self::Duplicate(percent) => json!({"duplicate": shown(percent), "correlation": "0"}),
         };
         Some(spec)
     }
 }
+
+/// Labels, and of each the values that count.
+type Labels = Vec<(String, Vec<Value>)>;
 
 /// A fault of a cluster's network.
 ///
@@ -132,8 +135,9 @@ pub struct NetworkFault {
     pub pod_labels: BTreeMap<String, String>,
     /// What happens to the packets.
     pub impairment: Impairment,
-    /// Only packets to pods with these labels; to all when there is none. Of each label the values that count.
-    pub targets: Vec<(String, Vec<Value>)>,
+    /// Only packets to pods with these labels; to all when there is none. Of each label the values that count. An empty
+    /// list is a target that leaves nobody out.
+    pub targets: Option<Vec<(String, Vec<Value>)>>,
     /// Also packets that leave the cluster.
     pub outside: bool,
     /// For so many seconds; without an end when absent.
@@ -237,17 +241,17 @@ impl NetworkFault {
         if let Some(impairment) = self.impairment.spec() {
             spec[self.action()] = impairment;
         }
-        if !self.targets.is_empty() {
-            let one_of = |(key, values): &(String, Vec<Value>)| json!({"key": key, "operator": "In", "values": values});
-            let labels: Vec<Value> = self.targets.iter().map(one_of).collect();
-            spec["target"] = json!({
-                "mode": "all",
-                "labelSelectors": {"matchExpressions": labels},
-                "namespaces": [self.namespace],
-            });
+        if let Some(targets) = &self.targets {
+            spec["target"] = json!({"mode": "all"});
+            if !targets.is_empty() {
+                let one_of = |(key, values): &(String, Vec<Value>)| json!({"key": key, "operator": "In", "values": values});
+                let labels: Vec<Value> = targets.iter().map(one_of).collect();
+                spec["target"]["labelSelectors"] = json!({"matchExpressions": labels});
+                spec["target"]["namespaces"] = json!([self.namespace]);
+            }
         }
         if let Some(seconds) = &self.seconds {
-            spec["duration"] = format!("{seconds}s").into();
+            spec["duration"] = format!("{}s", shown(seconds)).into();
         }
         if self.outside {
             spec["externalTargets"] = json!([]);
@@ -269,10 +273,12 @@ impl NetworkFault {
     pub fn message(&self, id: &str) -> String {
         let created = format!("NetworkChaos {} created in {}", self.name(id), self.namespace);
         match &self.impairment {
-            Impairment::Loss(Some(percent)) => format!("{created} (packet loss: {percent}%)"),
-            Impairment::Delay { latency, jitter: None } => format!("{created} (delay: {latency}ms)"),
+            Impairment::Loss(Some(percent)) => format!("{created} (packet loss: {}%)", shown(percent)),
+            Impairment::Delay { latency, jitter: None } => {
+                format!("{created} (delay: {})", milliseconds(latency))
+            }
             Impairment::Delay { latency, jitter: Some(jitter) } => {
-                format!("{created} (delay: {latency}ms ± {jitter}ms)")
+                format!("{created} (delay: {} ± {})", milliseconds(latency), milliseconds(jitter))
             }
             _ => created,
         }
@@ -297,18 +303,25 @@ fn impairment(parameters: &Map<String, Value>) -> Result<Impairment, NetworkFaul
     Ok(percent.map_or(Impairment::Loss(None), Impairment::Duplicate))
 }
 
-fn targets(parameters: &Map<String, Value>) -> Result<Vec<(String, Vec<Value>)>, NetworkFaultError> {
+fn targets(parameters: &Map<String, Value>) -> Result<Option<Labels>, NetworkFaultError> {
+    let nats = parameters.get("target_nats").is_none_or(|nats| said(Some(nats)));
+    let specific = parameters.get("target_specific_pods");
+    if !nats && !said(specific) {
+        return Ok(None);
+    }
     let mut targets = Vec::new();
-    if parameters.get("target_nats").is_none_or(|nats| said(Some(nats))) {
+    if nats {
         targets
             .push(("app.kubernetes.io/name".to_owned(), vec!["nats".into(), "dynamo-platform-nats".into()]));
     }
     let wrong_pods =
         |value| wrong("target_specific_pods", value, "a list of objects, labels and their values");
-    let pods = match parameters.get("target_specific_pods") {
+    let pods = match specific {
+        None => &[],
         Some(Value::Array(pods)) => pods.as_slice(),
-        Some(value) if said(Some(value)) => return Err(wrong_pods(value)),
-        _ => &[],
+        // An empty text and an empty object are lists without pods to the service.
+        Some(Value::String(_) | Value::Object(_)) if !said(specific) => &[],
+        Some(value) => return Err(wrong_pods(value)),
     };
     for pod in pods {
         let labels = pod.as_object().ok_or_else(|| wrong_pods(pod))?;
@@ -317,7 +330,7 @@ fn targets(parameters: &Map<String, Value>) -> Result<Vec<(String, Vec<Value>)>,
             value => (label.clone(), vec![value.clone()]),
         }));
     }
-    Ok(targets)
+    Ok(Some(targets))
 }
 
 /// The number of a parameter that is above zero.
@@ -326,12 +339,27 @@ fn above_zero(
     name: &'static str,
 ) -> Result<Option<Number>, NetworkFaultError> {
     match parameters.get(name) {
-        None => Ok(None),
+        // To the service "no" is a zero.
+        None | Some(Value::Bool(false)) => Ok(None),
         Some(Value::Number(number)) => {
             Ok(number.as_f64().is_some_and(|value| value > 0.0).then(|| number.clone()))
         }
         Some(value) => Err(wrong(name, value, "a number")),
     }
+}
+
+/// A number the way Python writes it, in which the service is written: `5`, `2.5`, `1e-05`.
+fn shown(number: &Number) -> String {
+    let Some(double) = number.as_f64().filter(|_| number.is_f64()) else { return number.to_string() };
+    let text = format!("{double:?}");
+    match text.split_once('e').and_then(|(digits, exponent)| Some((digits, exponent.parse::<i32>().ok()?))) {
+        Some((digits, exponent)) => format!("{digits}e{exponent:+03}"),
+        None => text,
+    }
+}
+
+fn milliseconds(number: &Number) -> String {
+    format!("{}ms", shown(number))
 }
 
 /// What the service takes for "yes": all but nothing, zero and what is empty.
@@ -387,7 +415,7 @@ mod tests {
     #[test]
     fn zero_and_less_say_nothing() {
         let spec = spec(
-            json!({"packet_loss_percent": 0, "delay_ms": -5, "bandwidth_limit": "", "corrupt_percent": 0.0}),
+            json!({"packet_loss_percent": false, "delay_ms": -5, "bandwidth_limit": "", "corrupt_percent": 0.0}),
         );
         assert_eq!((&spec["action"], spec.get("loss")), (&json!("loss"), None));
     }
@@ -411,6 +439,38 @@ mod tests {
         let own = own["target"]["labelSelectors"]["matchExpressions"].as_array().unwrap().len();
         assert_eq!(own, 3);
         assert_eq!(spec(json!({"target_nats": false})).get("target"), None);
+        let anybody = spec(json!({"target_nats": false, "target_specific_pods": [{}]}));
+        assert_eq!(anybody["target"], json!({"mode": "all"}));
+    }
+
+    #[test]
+    fn pods_that_are_no_list_are_refused_where_targets_are_looked_for() {
+        for pods in [json!(null), json!(0), json!(false)] {
+            assert!(fault(json!({"target_specific_pods": pods})).is_err(), "{pods}");
+            let unread = fault(json!({"target_specific_pods": pods, "target_nats": false})).unwrap();
+            assert_eq!(unread.targets, None);
+        }
+        for pods in [json!(""), json!({})] {
+            let nats = fault(json!({"target_specific_pods": pods})).unwrap();
+            assert_eq!(nats.targets.map(|targets| targets.len()), Some(1), "{pods}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_service_does() {
+        for (number, text) in [
+            (json!(5), "5"),
+            (json!(5.0), "5.0"),
+            (json!(0.0001), "0.0001"),
+            (json!(1e-5), "1e-05"),
+            (json!(1.5e-7), "1.5e-07"),
+            (json!(1e15), "1000000000000000.0"),
+            (json!(1e16), "1e+16"),
+            (json!(1.5e300), "1.5e+300"),
+            (json!(u64::MAX), "18446744073709551615"),
+        ] {
+            assert_eq!(spec(json!({"corrupt_percent": number}))["corrupt"]["corrupt"], text);
+        }
     }
 
     #[test]

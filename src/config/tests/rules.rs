@@ -30,6 +30,23 @@ fn the_specific_counts_more_than_the_general() {
 }
 
 #[test]
+fn truth_values_of_ours_are_any_that_people_write() {
+    for (word, on) in [("true", true), ("1", true), ("Yes", true), ("on", true), ("0", false), ("off", false)]
+    {
+        let (config, warnings) = read(&[("SPANLOOM_REDACT", word)]);
+        assert_eq!((config.redaction.enabled, warnings.len()), (on, 0), "{word}");
+    }
+    assert_eq!(read(&[("OTEL_SDK_DISABLED", "1")]).1.len(), 1, "OpenTelemetry knows true and false alone");
+}
+
+#[test]
+fn a_mistake_for_all_signals_is_told_once() {
+    let (_, warnings) =
+        read(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "thrift"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon")]);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+}
+
+#[test]
 fn kinds_of_exporters() {
     let kinds = |names: &str| {
         let (config, warnings) = read(&[("OTEL_TRACES_EXPORTER", names)]);

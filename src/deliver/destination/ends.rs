@@ -80,6 +80,8 @@ impl Destination {
         // their way the answer may still come.
         let mut lost: Vec<Piece> = waiting.chain(held).filter(|piece| !piece.stored).collect();
         lost.extend(self.flying.iter_mut().flat_map(|flying| flying.batch.take_unstored()));
-        self.lose_for_want(Reason::ShutdownTimeout, "the program ended before they could be sent", lost);
+        let spans: u64 = lost.iter().map(|piece| piece.size.spans).sum();
+        let why = format!("the program ended before {spans} could be sent");
+        self.lose_for_want(Reason::ShutdownTimeout, &why, lost);
     }
 }

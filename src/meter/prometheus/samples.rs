@@ -169,6 +169,8 @@ fn characters(text: &[u8]) -> usize {
 
 fn put_number(text: &mut Vec<u8>, number: Number, format: Format) {
     match number {
+        // There all numbers are doubles.
+        Number::Int(_) if format == Format::Dynamo => put_double(text, number.as_f64(), format),
         Number::Int(number) => put_i64(text, number),
         Number::Double(number) => put_double(text, number, format),
     }

@@ -74,8 +74,16 @@ impl FileExporter {
     /// Appends to the file at this path; makes it where there is none. Without further options it grows without end.
     ///
     /// # Errors
-    /// When the file cannot be opened for writing.
+    /// When the file cannot be opened for writing; the error names it.
     pub fn append(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        Self::at(path).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot open {} to export to: {error}", path.display()))
+        })
+    }
+
+    /// As [`Self::append`], with the system's error as it is.
+    pub(crate) fn at(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().to_owned();
         let open = Some(open(&path)?);
         Ok(Self { path, open, most_bytes: None, daily: false, keep: 5, request: Vec::new(), is_twin: false })

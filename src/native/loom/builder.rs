@@ -15,18 +15,23 @@ use crate::native::core::{Core, Recipe};
 use crate::native::entropy::IdSource;
 use crate::native::export::{Exporter, MetricExporter};
 use crate::native::fork;
+use crate::native::host_ip::host_ip;
 use crate::native::meter::{Meter, MetricOptions, Periodic, call_site};
 use crate::native::outlet::{Listener, Outlet, Sender};
-use crate::native::pipeline::{Pipeline, Tail};
+use crate::native::pipeline::{Blobs, Pipeline, Tail};
+use crate::native::sids::Sids;
 use crate::native::store::{SpoolConfig, Store};
+use crate::offload::BlobStore;
 use crate::otlp::convention::Wording;
 use crate::otlp::{Resource, Scope};
 use crate::record::Limits;
 use crate::redact::Redactor;
 use crate::sample::{Sampler, TailSampler};
+use crate::sid::SidGenerator;
 use crate::value::Value;
 
-/// Makes a [`Loom`]. Everything has a default; without a sink nothing is kept.
+/// Makes a [`Loom`]. Everything has a default. Without an exporter nothing is kept, and spans count as delivered when they
+/// have come to the end of their way.
 ///
 /// ```
 /// use spanloom::host::{ManualClock, SeededEntropy};
@@ -54,12 +59,16 @@ pub struct LoomBuilder {
     service: Option<String>,
     scope_name: Option<String>,
     resource: Vec<(String, Value)>,
+    /// The resource also has the names that astron-agent gives it.
+    astron_resource: bool,
     time: TimeSource,
     ids: IdSource,
     limits: Limits,
     sampler: Sampler,
     tail: Option<TailSampler>,
     redactor: Option<Redactor>,
+    blobs: Option<Blobs>,
+    sids: Sids,
     wording: Wording,
     live_view: bool,
     running: bool,
@@ -97,6 +106,31 @@ impl LoomBuilder {
     #[must_use]
     pub fn resource(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.resource.push((key.into(), value.into()));
+        self
+    }
+
+    /// As astron-agent has it, where that differs from OpenTelemetry: 1000 events a span, 2048 spans that wait, five seconds
+    /// for a request, metrics every second; and its names on the resource, `serviceName` and `ip`, the address of this machine.
+    /// What is set afterwards counts more.
+    ///
+    /// ```
+    /// use spanloom::{Loom, MemoryExporter};
+    /// let memory = MemoryExporter::new();
+    /// let loom = Loom::builder().astron().service("planner").exporter(memory.clone()).build();
+    /// loom.workflow("answer").start().end();
+    /// loom.flush(std::time::Duration::from_secs(5));
+    /// assert!(String::from_utf8_lossy(&memory.to_otlp()).contains("serviceName"));
+    /// ```
+    #[must_use]
+    pub fn astron(self) -> Self {
+        let delivery =
+            Options { queue_spans: 2048, timeout: Duration::from_secs(5), ..self.delivery.clone() };
+        let limits = Limits { events: 1000, ..self.limits };
+        self.astron_resource().delivery(delivery).limits(limits).metric_options(MetricOptions::astron())
+    }
+
+    pub(in crate::native) fn astron_resource(mut self) -> Self {
+        self.astron_resource = true;
         self
     }
 
@@ -148,9 +182,10 @@ impl LoomBuilder {
         self
     }
 
-    /// Is told what people should hear of: a destination that cannot be reached, spans that it refused or that were lost.
-    /// Each kind comes once in the life of a destination. By default it is a line on stderr. It is called on the thread of the
-    /// destination, or on one that flushes, where the exporter [waits for nothing](crate::Exporter::is_immediate).
+    /// Is told what people should hear of: a destination that cannot be reached, spans that it refused or that were lost, a
+    /// spool that cannot be written (as the destination `spool`). Each kind comes once in the life of a destination. By default
+    /// it is a line on stderr. It is called on a thread of the loom's own, by [`Self::build`], by whoever ends the loom, or by
+    /// whoever flushes, where the exporter [waits for nothing](crate::Exporter::is_immediate).
     ///
     /// ```
     /// let loom = spanloom::Loom::builder().on_notice(|destination, notice| eprintln!("{destination}: {}", notice.text)).build();
@@ -186,6 +221,35 @@ impl LoomBuilder {
     #[must_use]
     pub fn redact(mut self, redactor: Redactor) -> Self {
         self.redactor = Some(redactor);
+        self
+    }
+
+    /// What makes the session ids of [`Loom::sid`]. A forked process goes on with its own process id.
+    ///
+    /// ```
+    /// use spanloom::{Loom, SidConfig, SidGenerator};
+    /// let config = SidConfig { sub: "agt", location: "hf", ip: Some("10.1.2.3"), port: "8080", ..SidConfig::default() };
+    /// let loom = Loom::builder().sids(SidGenerator::new(&config)?).build();
+    /// assert_eq!(loom.sid().location(), "hf");
+    /// # Ok::<(), spanloom::SidError>(())
+    /// ```
+    #[must_use]
+    pub fn sids(mut self, generator: SidGenerator) -> Self {
+        self.sids = Sids::by(generator);
+        self
+    }
+
+    /// Where long texts in events go: of [10,240 bytes](crate::offload::EVENT_TEXT_LIMIT) or more, after the redactor has been
+    /// over them. `trace_link: {link}` takes the place of each; of one that the store does not take its length remains. The
+    /// loom's thread calls the store and waits for it, and takes nothing on meanwhile: it should answer soon.
+    ///
+    /// ```no_run
+    /// use spanloom::native::FolderStore;
+    /// let loom = spanloom::Loom::builder().event_store(FolderStore::new("/var/log/planner/blobs")).build();
+    /// ```
+    #[must_use]
+    pub fn event_store(mut self, store: impl BlobStore + Send + Sync + 'static) -> Self {
+        self.blobs = Some(Arc::new(store));
         self
     }
 
@@ -387,6 +451,10 @@ impl LoomBuilder {
             ("telemetry.sdk.language".to_owned(), "rust".into()),
             ("telemetry.sdk.version".to_owned(), env!("CARGO_PKG_VERSION").into()),
         ];
+        if self.astron_resource {
+            attributes.push(("serviceName".to_owned(), service.into()));
+            attributes.extend(host_ip().map(|ip| ("ip".to_owned(), ip.to_string().into())));
+        }
         for (key, value) in self.resource {
             match attributes.iter_mut().find(|(known, _)| *known == key) {
                 Some(known) => known.1 = value,
@@ -434,7 +502,13 @@ impl LoomBuilder {
                 Periodic::start(&meter, exporter, options, &sender, &listener)
             })
             .collect();
-        let recipe = Recipe { tail: self.tail.clone(), redactor: redactor.clone(), spool };
+        let recipe = Recipe {
+            tail: self.tail.clone(),
+            redactor: redactor.clone(),
+            blobs: self.blobs.clone(),
+            spool,
+            listener,
+        };
         let core = Core::new(Parts {
             time: self.time,
             ids: self.ids,
@@ -443,18 +517,29 @@ impl LoomBuilder {
             live_view: self.live_view,
             random_flag: self.random_flag,
             disabled: self.disabled,
-            pipeline: Pipeline { feed, tail: self.tail.map(Tail::new), redactor, store },
+            pipeline: Pipeline { feed, tail: self.tail.map(Tail::new), redactor, blobs: self.blobs, store },
             outlets,
             recipe,
         });
         let core = Arc::new(core);
+        // Before anything is recorded: a folder that was mistyped is to be heard of even by a program that ends at once.
+        core.tell_of_spool();
         core.start_collector();
         if measures {
             meter.observe_core(&core, periodics.iter().map(Periodic::watched).collect());
         }
         let shutdown_timeout = self.shutdown_timeout.unwrap_or(Duration::from_secs(2));
         let propagators = self.propagators;
-        Loom { handle: Arc::new(Handle { core, meter, periodics, shutdown_timeout, propagators }) }
+        Loom {
+            handle: Arc::new(Handle {
+                core,
+                meter,
+                periodics,
+                shutdown_timeout,
+                propagators,
+                sids: self.sids,
+            }),
+        }
     }
 }
 

@@ -55,11 +55,11 @@ impl Calls {
 /// What the resource says of where calls are answered: `dc`, `server_host`, and the service as `server_name`.
 pub(in crate::native) fn call_site(resource: &[(String, Value)]) -> Vec<(&'static str, Value)> {
     let labels = [
-        (name::LABEL_DC, ["dc", "cloud.region"]),
-        (name::LABEL_SERVER_HOST, ["server_host", "host.ip"]),
-        (name::LABEL_SERVER_NAME, ["server_name", "service.name"]),
+        (name::LABEL_DC, ["dc", "cloud.region"].as_slice()),
+        (name::LABEL_SERVER_HOST, &["server_host", "host.ip", "ip"]),
+        (name::LABEL_SERVER_NAME, &["server_name", "service.name"]),
     ];
-    let find = |keys: [&str; 2]| {
+    let find = |keys: &[&str]| {
         keys.iter().find_map(|key| resource.iter().find(|(known, _)| known == key)).map(|(_, value)| value)
     };
     labels.into_iter().filter_map(|(label, keys)| Some((label, find(keys)?.clone()))).collect()
@@ -161,8 +161,7 @@ impl Call {
         is_in_histogram: bool,
         node: Option<&mut Node>,
     ) {
-        let mut all = self.with(labels);
-        all.push((name::LABEL_RET, code.into()));
+        let all = self.with(&[&[(name::LABEL_RET, code.into())], labels].concat());
         self.meter.calls.instruments(&self.meter).requests.with(&all).add(count);
         if is_in_histogram {
             self.in_histogram(labels);

@@ -74,6 +74,7 @@ impl MetricOptions {
 pub(in crate::native) struct Periodic {
     name: String,
     shared: Arc<Shared>,
+    listener: Arc<Listener>,
     /// The process in which the thread runs; a forked one has no such thread.
     generation: u64,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -99,7 +100,26 @@ struct State {
     gone: bool,
     /// A shutdown has waited in vain: nobody else is to.
     given_up: bool,
+    /// People have heard what was lost at the end.
+    is_told: bool,
     ledger: Ledger,
+}
+
+impl State {
+    /// What people should hear of at the end, once: so many points could not be sent.
+    fn loss(&mut self, points: u64) -> Option<Notice> {
+        if points == 0 || std::mem::replace(&mut self.is_told, true) {
+            return None;
+        }
+        let text = format!(
+            "metrics are lost (shutdown_timeout): the program ended before {points} points could be sent"
+        );
+        Some(Notice { kind: NoticeKind::Lost(Reason::ShutdownTimeout), text })
+    }
+}
+
+fn tell(listener: &Listener, name: &str, notice: &Notice) {
+    let _ = catch_unwind(AssertUnwindSafe(|| listener(name, notice)));
 }
 
 impl Shared {
@@ -155,7 +175,8 @@ impl Periodic {
             // Nobody is to wait for a thread that there is not.
             shared.state().gone = true;
         }
-        Self { name, shared, generation: fork::generation(), thread: Mutex::new(thread.ok().flatten()) }
+        let (listener, generation) = (Arc::clone(listener), fork::generation());
+        Self { name, shared, listener, generation, thread: Mutex::new(thread.ok().flatten()) }
     }
 
     pub(in crate::native) fn name(&self) -> &str {
@@ -188,8 +209,8 @@ impl Periodic {
         state.asked
     }
 
-    /// Waits until what was asked for is done, but not much longer than the deadline; `closes` as it was asked.
-    pub(in crate::native) fn wait(&self, asked: u64, deadline: Instant, closes: bool) {
+    /// Waits until what was asked for is done, but not much longer than the deadline.
+    pub(in crate::native) fn wait(&self, asked: u64, deadline: Instant) {
         if !self.runs_here() {
             return;
         }
@@ -198,9 +219,22 @@ impl Periodic {
         while state.over < asked && !state.gone && !state.given_up && steady_now() < last {
             state = self.shared.wait(&self.shared.done, state, last);
         }
-        if closes && state.over < asked {
+    }
+
+    /// As [`Self::wait`], for the end. The program may be over before an exporter that hangs comes back to tell what was lost.
+    pub(in crate::native) fn wait_for_end(&self, asked: u64, deadline: Instant) {
+        self.wait(asked, deadline);
+        if !self.runs_here() {
+            return;
+        }
+        let mut state = self.shared.state();
+        if !state.gone {
             state.given_up = true;
             self.shared.done.notify_all();
+            let pending = state.ledger.pending;
+            let notice = state.loss(pending);
+            drop(state);
+            notice.iter().for_each(|notice| tell(&*self.listener, &self.name, notice));
         }
     }
 
@@ -262,7 +296,7 @@ impl Sending {
             self.collect();
             self.send(deadline);
             if closed {
-                self.outbox.give_up(Reason::ShutdownTimeout);
+                self.give_up();
             }
             let mut state = self.shared.state();
             state.ledger = self.outbox.ledger();
@@ -276,6 +310,14 @@ impl Sending {
                 return;
             }
         }
+    }
+
+    /// The end: what could not be sent is lost, and people are told.
+    fn give_up(&mut self) {
+        let lost = self.outbox.ledger().pending;
+        self.outbox.give_up(Reason::ShutdownTimeout);
+        let notice = self.shared.state().loss(lost);
+        notice.iter().for_each(|notice| tell(&*self.listener, &self.name, notice));
     }
 
     /// Sleeps until the interval is over, or somebody asks: how often that was, whether it is the end, and how long this may take.
@@ -362,8 +404,7 @@ impl Sending {
         };
         let is_news = !fails || !self.failing;
         if is_news && !text.is_empty() {
-            let notice = Notice { kind, text };
-            let _ = catch_unwind(AssertUnwindSafe(|| (self.listener)(&self.name, &notice)));
+            tell(&*self.listener, &self.name, &Notice { kind, text });
         }
         self.failing = fails;
     }

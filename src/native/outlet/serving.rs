@@ -84,6 +84,17 @@ impl Outlet {
         let mut state = locked(&self.state);
         loop {
             let now = steady_nanos();
+            // Also of what was lost without a request: a pause may last long.
+            let notices = state.destination.take_notices();
+            if !notices.is_empty() {
+                drop(state);
+                self.tell(&notices);
+                if fork::generation() != generation {
+                    return Served::InChild;
+                }
+                state = locked(&self.state);
+                continue;
+            }
             if state.is_due(now) && is_enough(&state, now) {
                 return Served::Until(now, state);
             }
@@ -97,16 +108,7 @@ impl Outlet {
                     state = locked(&self.state);
                     state.destination.answered(shipment.id, answer, steady_nanos(), &mut system_u64);
                     drop(shipment);
-                    let notices = state.destination.take_notices();
                     state = self.tell_waiting(state);
-                    if !notices.is_empty() {
-                        drop(state);
-                        self.tell(&notices);
-                        if fork::generation() != generation {
-                            return Served::InChild;
-                        }
-                        state = locked(&self.state);
-                    }
                 }
                 _ if state.flushed < state.flushes && state.destination.flush_done() => {
                     let number = state.flushes;
@@ -126,7 +128,7 @@ impl Outlet {
         }
     }
 
-    fn tell(&self, notices: &[Notice]) {
+    pub(super) fn tell(&self, notices: &[Notice]) {
         for notice in notices {
             let _ = catch_unwind(AssertUnwindSafe(|| (self.post.listener)(self.name(), notice)));
         }

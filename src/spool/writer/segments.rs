@@ -1,7 +1,7 @@
 //! The files of a run: its run file, the segment at hand, and those that are written to the end.
 
 use super::Spool;
-use super::stream::reframe;
+use super::stream::{first_frames, reframe};
 use crate::spool::files::{FilesError, SpoolFiles};
 use crate::spool::format::{FileKind, HEADER_LEN, Header, Mark, RUN, RunName};
 use crate::spool::run::create_run;
@@ -46,14 +46,21 @@ impl<F: SpoolFiles> Spool<F> {
             self.begin_segment(now)?;
         }
         let Some(current) = &mut self.current else { return Ok(()) };
-        self.files.write_at(&mut current.file, current.bytes, &self.waiting)?;
-        current.bytes = current.bytes.saturating_add(self.waiting.len() as u64);
-        current.last = self.accepted;
-        self.written = self.accepted;
-        self.waiting.clear();
+        // In trouble little by little: a disk that never holds all that waits takes some of it, and the rest when that is settled.
+        let most = if self.trouble.is_some() { self.options.write_bytes } else { usize::MAX };
+        while !self.waiting.is_empty() {
+            let whole = (self.waiting.as_slice(), self.accepted);
+            let (piece, last) = first_frames(&self.waiting, most).unwrap_or(whole);
+            self.files.write_at(&mut current.file, current.bytes, piece)?;
+            let length = piece.len();
+            current.bytes = current.bytes.saturating_add(length as u64);
+            current.last = last;
+            self.written = last;
+            self.waiting.drain(..length);
+            self.unsynced_since.get_or_insert(now);
+        }
         // One huge append is no reason to keep its room for ever.
         self.waiting.shrink_to(self.options.write_bytes.saturating_mul(4));
-        self.unsynced_since.get_or_insert(now);
         Ok(())
     }
 

@@ -22,6 +22,27 @@ pub(super) fn reframe(waiting: &mut [u8], session: u64, written: Mark) {
     }
 }
 
+/// As many of the first frames as have so many bytes, but one at least, and what the last one of them is. `None` where all are
+/// meant.
+pub(super) fn first_frames(waiting: &[u8], most: usize) -> Option<(&[u8], Mark)> {
+    if waiting.len() <= most {
+        return None;
+    }
+    let mut first = None;
+    let mut at = 0usize;
+    while let Some((frame, behind)) = waiting.get(at..).and_then(|rest| rest.split_first_chunk::<FRAME_LEN>())
+    {
+        let number = |from: usize| frame.get(from..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+        let mark = Mark { sequence: number(4)?, spans: number(12)? };
+        at = at.saturating_add(FRAME_LEN).saturating_add(split_record(behind)?.0.len());
+        if first.is_some() && at > most {
+            break;
+        }
+        first = waiting.get(..at).map(|piece| (piece, mark));
+    }
+    first
+}
+
 /// The first record of a stream, and the rest.
 pub(super) fn split_record(stream: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = stream.first_chunk::<4>().map(|length| u32::from_le_bytes(*length))?;

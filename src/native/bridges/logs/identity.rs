@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::trace_parent::{X_DYNAMO_REQUEST_ID, is_hex};
-use crate::context::{TRACEPARENT, TRACESTATE, TraceState, WriteHeaders, X_REQUEST_ID};
+use super::trace_parent::{X_DYNAMO_REQUEST_ID, is_hex, is_visible};
+use crate::context::{TRACEPARENT, TRACESTATE, WriteHeaders, X_REQUEST_ID};
 use crate::id::{SpanId, TraceId};
-use crate::native::bridges::tracing::Fields;
+use crate::native::bridges::tracing::{Fields, Given};
 use crate::native::entropy::IdSource;
 
 /// Who a span is, from its first entry on. Ids are texts: the format shows those of a header as they came.
@@ -51,7 +51,7 @@ impl Draft {
         around: Option<&Identity>,
         remote: Option<TraceId>,
     ) -> (Self, Option<NoTrace>) {
-        let text = |name: &str| fields.text(name).map(str::to_owned);
+        let text = |name: &str| fields.get(name).map(Given::shown);
         let id = |name: &str, digits| text(name).filter(|id| is_hex(id, digits));
         let mut draft = Self {
             trace_id: id("trace_id", 32),
@@ -135,16 +135,14 @@ pub fn inject(headers: &mut (impl WriteHeaders + ?Sized)) {
     let current = INSIDE.try_with(|inside| inside.borrow().last().map(|(_, identity)| Arc::clone(identity)));
     let Ok(Some(current)) = current else { return };
     headers.set_header(TRACEPARENT, &format!("00-{}-{}-01", current.trace_id, current.span_id));
-    let tracestate = current.tracestate.as_deref().and_then(|text| text.parse::<TraceState>().ok());
     let pairs = [
-        (TRACESTATE, tracestate.as_ref().map(TraceState::as_str)),
+        (TRACESTATE, current.tracestate.as_deref()),
         (X_REQUEST_ID, current.x_request_id.as_deref()),
         (X_DYNAMO_REQUEST_ID, current.x_dynamo_request_id.as_deref()),
     ];
     for (name, value) in pairs {
         // A field is the program's own text: one that could end its header line stays here.
-        let printable = |value: &&str| value.bytes().all(|byte| (b' '..0x7f).contains(&byte));
-        if let Some(value) = value.filter(printable) {
+        if let Some(value) = value.filter(|value| is_visible(value)) {
             headers.set_header(name, value);
         }
     }
@@ -153,7 +151,6 @@ pub fn inject(headers: &mut (impl WriteHeaders + ?Sized)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::native::bridges::tracing::Given;
 
     fn fields(pairs: &[(&'static str, &str)]) -> Fields {
         Fields(pairs.iter().map(|(name, text)| (*name, Given::Str((*text).to_owned()))).collect())
@@ -167,6 +164,30 @@ mod tests {
         let (mut draft, told) = Draft::new(&fields(&[("trace_id", "zz"), ("span_id", SPAN)]), None, None);
         assert_eq!(told, Some(NoTrace));
         assert_ne!(draft.complete(None).span_id, SPAN);
+    }
+
+    #[test]
+    fn ids_may_be_numbers() {
+        let given = Fields(vec![("x_request_id", Given::Int(12345)), ("tracestate", Given::Bool(true))]);
+        let identity = Draft::new(&given, None, None).0.complete(None);
+        assert_eq!(
+            (identity.x_request_id.as_deref(), identity.tracestate.as_deref()),
+            (Some("12345"), Some("true"))
+        );
+    }
+
+    #[test]
+    fn what_came_goes_on_as_it_is() {
+        let own =
+            fields(&[("tracestate", "a=1, b=2"), ("x_request_id", "a\tb"), ("x_dynamo_request_id", "a\nb")]);
+        let identity = Draft::new(&own, None, None).0.complete(None);
+        enter(1, Arc::new(identity));
+        let mut headers: Vec<(String, String)> = Vec::new();
+        inject(&mut headers);
+        leave(1);
+        let headers: Vec<_> =
+            headers.iter().skip(1).map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(headers, [("tracestate", "a=1, b=2"), ("x-request-id", "a\tb")]);
     }
 
     #[test]

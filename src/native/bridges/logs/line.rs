@@ -6,7 +6,7 @@ use tracing_core::{Level, Metadata};
 
 use super::identity::Identity;
 use super::time::put_time;
-use crate::json::{Style, Writer};
+use crate::json::{Event, Events, MAX_DEPTH, Style, Writer};
 use crate::native::bridges::tracing::{Fields, Given};
 use crate::value::{Value, ValueSink};
 
@@ -152,10 +152,43 @@ fn plain(given: &Given) -> String {
         Given::Double(value) if value.is_finite() => json(|out| out.double(*value)),
         Given::Double(_) => "0".to_owned(),
         // A text that is JSON is what it says.
-        Given::Str(text) => match Value::from_json(text) {
-            Ok(value) => value.to_json(),
-            Err(_) => json(|out| out.string(text)),
-        },
+        Given::Str(text) => json_in(text).unwrap_or_else(|| json(|out| out.string(text))),
         Given::Shown(text) | Given::Error(text) => json(|out| out.string(text)),
+    }
+}
+
+/// The JSON that a text is. With a number that no double can hold it is none: `9e99341` may be the start of a hash.
+fn json_in(text: &str) -> Option<String> {
+    let mut events = Events::new(text.as_bytes(), MAX_DEPTH).ok()?;
+    while let Some(event) = events.next_event().ok()? {
+        if let Event::Number(number) = event
+            && number.parse().is_ok_and(f64::is_infinite)
+        {
+            return None;
+        }
+    }
+    Some(Value::from_json(text).ok()?.to_json())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_are_json_are_what_they_say() {
+        for (text, shown) in [
+            ("123", "123"),
+            (" null ", "null"),
+            ("18446744073709551615", "1.8446744073709552e19"),
+            (r#"{"k":[1,2.50]}"#, r#"{"k":[1,2.5]}"#),
+            ("9e99", "9e99"),
+            ("9e99341", r#""9e99341""#),
+            ("[-1E400]", r#""[-1E400]""#),
+            ("NaN", r#""NaN""#),
+            ("1 2", r#""1 2""#),
+            ("", r#""""#),
+        ] {
+            assert_eq!(plain(&Given::Str(text.to_owned())), shown, "{text}");
+        }
     }
 }

@@ -42,7 +42,7 @@ impl TraceParent {
         let text = |name: &str| {
             let value = headers.header_values(name).next()?;
             let text = core::str::from_utf8(value).ok()?;
-            text.bytes().all(|byte| (b' '..0x7f).contains(&byte)).then(|| text.to_owned())
+            is_visible(text).then(|| text.to_owned())
         };
         let ids = text(TRACEPARENT);
         let ids = ids.as_deref().and_then(loose_ids);
@@ -74,6 +74,11 @@ fn is_uuid(text: &str) -> bool {
     is_hex(text, 32)
         || hyphened(text)
         || braced.or_else(|| text.strip_prefix("urn:uuid:")).is_some_and(hyphened)
+}
+
+/// True for what the value of a header may be without doubt: visible characters of ASCII, spaces and tabs.
+pub(super) fn is_visible(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\t' || (b' '..0x7f).contains(&byte))
 }
 
 /// True for so many hex digits of either case.

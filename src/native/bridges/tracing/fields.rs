@@ -34,6 +34,17 @@ impl Given {
         }
     }
 
+    /// What it shows to people.
+    pub(in crate::native::bridges) fn shown(&self) -> String {
+        match self {
+            Self::Bool(value) => value.to_string(),
+            Self::Int(value) => value.to_string(),
+            Self::Large(value) => value.to_string(),
+            Self::Double(value) => format!("{value:?}"),
+            Self::Str(text) | Self::Shown(text) | Self::Error(text) => text.clone(),
+        }
+    }
+
     /// The text, where it is one.
     pub(in crate::native::bridges) const fn text(&self) -> Option<&str> {
         match self {

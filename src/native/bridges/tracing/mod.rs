@@ -11,7 +11,7 @@
 //! | fields `spanloom.input.<name>`, `.output.<name>`, `.config.<name>` | entries of the node's input, output, configuration |
 //! | fields `otel.name`, `otel.kind`, `otel.status_code`, `otel.status_description` | name, kind, status |
 //! | field `error` | status "error" with its text; with a `dyn Error` also an `exception` event |
-//! | event | an event named by its level: `INFO`, `WARN`, ...; an `ERROR` makes the span fail |
+//! | event | an event named by its level: `INFO`, `WARN`, ...; an `ERROR` makes the span fail, with its message, else the text of its field `error` as `#[instrument(err)]` writes it |
 //! | any other field | an attribute |
 //!
 //! ```

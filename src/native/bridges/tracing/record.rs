@@ -274,7 +274,11 @@ where
                     });
                 }
                 if *metadata.level() == Level::ERROR {
-                    let text = fields.text("message").or_else(|| error.and_then(|(_, given)| given.text()));
+                    // The last one is what `#[instrument(err)]` writes.
+                    let text = fields
+                        .text("message")
+                        .or_else(|| error.and_then(|(_, given)| given.text()))
+                        .or_else(|| fields.text("error"));
                     live.builder.status(StatusCode::Error, text.unwrap_or_default());
                 }
             });

@@ -14,6 +14,18 @@ pub(super) fn not_encoded(error: &dyn Display) -> Answer {
     Answer::Refused { reason: Reason::EncodeError, why: error.to_string() }
 }
 
+/// A whole answer, with the address in front of what went wrong: where a path is wrong that is half of what one wants to know.
+pub(super) fn said_by(endpoint: &str, answer: Answer) -> Answer {
+    let at = |why: String| format!("{endpoint}: {why}");
+    match answer {
+        Answer::Later { after, why } => Answer::Later { after, why: at(why) },
+        Answer::TooLarge { why } => Answer::TooLarge { why: at(why) },
+        Answer::Refused { reason, why } => Answer::Refused { reason, why: at(why) },
+        Answer::Unclear { why } => Answer::Unclear { why: at(why) },
+        taken @ (Answer::Taken { .. } | Answer::Partly { .. }) => taken,
+    }
+}
+
 /// No answer came.
 pub(super) fn of_error(error: &Error, endpoint: &str) -> Answer {
     let later = |why: &dyn Display| Answer::later(format!("{endpoint}: {why}"));
@@ -63,4 +75,20 @@ fn unclear(status: StatusCode, what: &str, endpoint: &str) -> Answer {
 
 fn tls_error(error: &io::Error) -> Option<&TlsError> {
     error.get_ref()?.downcast_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_refuses_names_the_address() {
+        let address = "http://collector:4318/v1/trace";
+        let refused = |why: &str| Answer::Refused { reason: Reason::NonRetryable, why: why.to_owned() };
+        assert_eq!(
+            said_by(address, refused("HTTP 404: no such page")),
+            refused("http://collector:4318/v1/trace: HTTP 404: no such page")
+        );
+        assert_eq!(said_by(address, Answer::taken()), Answer::taken());
+    }
 }

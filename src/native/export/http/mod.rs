@@ -198,7 +198,7 @@ impl OtlpHttp {
                 .read_to_end(&mut unpacked);
             self.answer = unpacked;
         }
-        answer_of_http(
+        let answer = answer_of_http(
             &HttpResponse {
                 status: head.status.as_u16(),
                 retry_after: text(RETRY_AFTER),
@@ -207,7 +207,8 @@ impl OtlpHttp {
                 body: &self.answer,
             },
             Duration::from_nanos(system_unix_nanos()),
-        )
+        );
+        answer::said_by(&self.endpoint.shown, answer)
     }
 
     /// Gives memory back that an uncommonly large request took.
