@@ -2,6 +2,9 @@
 //!
 //! The processor's [cycle counter](super::cycles) tells how long ago the wall clock was read; each thread reads the wall clock
 //! again once a second, so that a changed wall clock shows soon. Where there is no such counter, each reading asks the system.
+//!
+//! What belongs together must not be torn apart by a clock that is set: a workflow has a [`Timeline`], the wall clock when it
+//! began and the steady clock from there. The next workflow begins at the wall clock again.
 
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
@@ -26,6 +29,8 @@ struct Reading {
     /// Nanoseconds of a cycle, as a fraction of 2^32.
     rate: Cell<u64>,
     unix_nanos: Cell<u64>,
+    /// How far the wall clock was ahead of the steady one, the other way round where it is the smaller one.
+    ahead: Cell<u64>,
     /// The last time by the reading before: where the counter ran ahead, time stands still until the wall clock has caught up.
     not_before: Cell<u64>,
 }
@@ -37,6 +42,7 @@ thread_local! {
             life: Cell::new(0),
             rate: Cell::new(0),
             unix_nanos: Cell::new(0),
+            ahead: Cell::new(0),
             not_before: Cell::new(0),
         }
     };
@@ -51,13 +57,16 @@ thread_local! {
 #[inline]
 #[must_use]
 pub fn system_unix_nanos() -> u64 {
-    READING.with(|reading| {
-        let passed = cycles::count().wrapping_sub(reading.cycles.get());
-        if passed < reading.life.get() { reading.after(passed) } else { read_anew(reading) }
-    })
+    READING.with(Reading::now)
 }
 
 impl Reading {
+    #[inline]
+    fn now(&self) -> u64 {
+        let passed = cycles::count().wrapping_sub(self.cycles.get());
+        if passed < self.life.get() { self.after(passed) } else { read_anew(self) }
+    }
+
     /// The time so many cycles later, fewer than 2^32.
     #[inline]
     fn after(&self, passed: u64) -> u64 {
@@ -69,12 +78,9 @@ impl Reading {
 /// Asks the system.
 #[cold]
 #[inline(never)]
-#[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
 fn read_anew(reading: &Reading) -> u64 {
     cycles::compare();
-    let cycles = cycles::count();
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let unix_nanos = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
+    let (cycles, (unix_nanos, steady)) = cycles::together(|| (wall_nanos(), steady_nanos()));
     let expected = match reading.life.get() {
         0 => reading.unix_nanos.get(),
         _ => reading.after(cycles.wrapping_sub(reading.cycles.get()).min(MOST_CYCLES)),
@@ -86,8 +92,18 @@ fn read_anew(reading: &Reading) -> u64 {
     reading.life.set((ANCHOR_LIFE << 32).checked_div(rate).unwrap_or(0).min(MOST_CYCLES));
     reading.rate.set(rate);
     reading.unix_nanos.set(unix_nanos);
+    reading.ahead.set(unix_nanos.wrapping_sub(steady));
     reading.not_before.set(not_before);
     unix_nanos.max(not_before)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
+fn wall_nanos() -> u64 {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let nanos = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
+    #[cfg(test)]
+    let nanos = nanos.wrapping_add(tests::SET_BY.get());
+    nanos
 }
 
 /// The system's steady clock.
@@ -117,7 +133,35 @@ pub(super) enum TimeSource {
     Given(Arc<dyn Clock>),
 }
 
+/// How far ahead of the steady clock the wall clock was when something began, be that less or more than nothing.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Timeline(u64);
+
 impl TimeSource {
+    /// The time now, by the wall clock, and from here on by the steady one.
+    #[inline]
+    pub(super) fn begin(&self) -> (u64, Timeline) {
+        match self {
+            Self::System => READING.with(|reading| {
+                let now = reading.now();
+                (now, Timeline(reading.ahead.get()))
+            }),
+            Self::Given(clock) => (clock.unix_nanos(), Timeline::default()),
+        }
+    }
+
+    /// The time now, on this timeline. A clock of the program's own is asked as it is.
+    #[inline]
+    pub(super) fn on(&self, timeline: Timeline) -> u64 {
+        match self {
+            Self::System => READING.with(|reading| {
+                let now = reading.now();
+                now.wrapping_sub(reading.ahead.get()).wrapping_add(timeline.0)
+            }),
+            Self::Given(clock) => clock.unix_nanos(),
+        }
+    }
+
     #[inline]
     pub(super) fn unix_nanos(&self) -> u64 {
         match self {
@@ -147,5 +191,79 @@ mod tests {
         // This thread may be stopped between the two: the best of some readings counts.
         let least = (0..20).map(|_| apart()).min().unwrap();
         assert!(least < 50_000_000, "{least} ns apart");
+    }
+
+    thread_local! {
+        /// By how much this thread's wall clock has been set.
+        pub(super) static SET_BY: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// Sets the clock, and has it read.
+    fn set_by(nanos: u64) {
+        SET_BY.set(SET_BY.get().wrapping_add(nanos));
+        READING.with(|reading| reading.life.set(0));
+    }
+
+    /// In a thread of its own: what that knows of the clock is wrong afterwards.
+    fn aside<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| scope.spawn(run).join().unwrap())
+    }
+
+    const HOUR: u64 = 3_600_000_000_000;
+
+    #[test]
+    fn a_timeline_goes_on_where_the_clock_is_set() {
+        aside(|| {
+            for by in [HOUR, HOUR.wrapping_neg()] {
+                let (start, timeline) = TimeSource::System.begin();
+                set_by(by);
+                let passed = TimeSource::System.on(timeline).wrapping_sub(start);
+                assert!(passed < HOUR / 2, "{passed}");
+                // What begins now begins by the clock as it was set.
+                let (next, _) = TimeSource::System.begin();
+                assert!(next.abs_diff(start.wrapping_add(by)) < HOUR / 2);
+            }
+        });
+    }
+
+    #[test]
+    fn a_timeline_goes_from_thread_to_thread() {
+        let (start, timeline) = TimeSource::System.begin();
+        let there = aside(|| TimeSource::System.on(timeline));
+        let back = TimeSource::System.on(timeline);
+        let jitter = 50_000_000;
+        assert!(start < there + jitter && there < back + jitter, "{start} {there} {back}");
+    }
+
+    #[test]
+    fn f22_a_workflow_stays_in_order_where_the_clock_is_set() {
+        for by in [HOUR, HOUR.wrapping_neg()] {
+            let memory = crate::MemoryExporter::new();
+            let loom = crate::Loom::builder().exporter(memory.clone()).build();
+            aside(|| {
+                let run = loom.workflow("answer").start();
+                let first = run.node("first").start();
+                set_by(by);
+                first.end();
+                let mut second = run.node("second").start();
+                second.event("asked", &[]);
+                set_by(by.wrapping_neg());
+                second.end();
+                let current = run.current();
+                set_by(by);
+                current.span("third").start().end();
+                run.end();
+            });
+            loom.flush(std::time::Duration::from_secs(30));
+            let mut times = Vec::new();
+            memory.each_span(|span| {
+                times.push((span.start_unix_nano, span.end_unix_nano));
+                times.extend(span.events().map(|event| (event.time_unix_nano, event.time_unix_nano)));
+            });
+            assert_eq!(times.len(), 5);
+            let first = times.iter().map(|(start, _)| *start).min().unwrap();
+            let last = times.iter().map(|(_, end)| *end).max().unwrap();
+            assert!(last - first < HOUR / 2, "{times:?}");
+        }
     }
 }

@@ -59,7 +59,11 @@ impl Current {
             core: parent.core.cloned(),
             ids: *parent.ids.get(),
             is_remote: parent.is_remote,
-            kin: Kin { workflow: parent.workflow, heritage: parent.heritage.cloned() },
+            kin: Kin {
+                workflow: parent.workflow,
+                timeline: parent.timeline.unwrap_or_default(),
+                heritage: parent.heritage.cloned(),
+            },
         }
     }
 
@@ -69,6 +73,7 @@ impl Current {
             ids: ParentIds::Kept(&self.ids),
             is_remote: self.is_remote,
             workflow: self.kin.workflow,
+            timeline: Some(self.kin.timeline),
             heritage: self.kin.heritage.as_ref(),
             trace_state: None,
         }

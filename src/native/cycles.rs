@@ -27,23 +27,31 @@ pub(super) fn rate() -> u64 {
     RATE.load(Ordering::Relaxed)
 }
 
-/// Both clocks at the same moment. A thread that is stopped between the two readings would take the one for later than the
-/// other, and a first reading like that would bend the rate for seconds.
-#[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
-fn both() -> (u64, Instant) {
-    let mut best = (u64::MAX, count(), Instant::now());
-    for _ in 0..8 {
+/// The counter, and what was read at the same moment. A thread that is stopped between the two would take the one for later
+/// than the other: such a reading is made again.
+pub(super) fn together<T>(read: impl Fn() -> T) -> (u64, T) {
+    let once = || {
         let before = count();
-        let now = Instant::now();
-        let apart = count().wrapping_sub(before);
-        if apart < best.0 {
-            best = (apart, before, now);
-        }
-        if apart < TOGETHER {
+        let what = read();
+        (count().wrapping_sub(before), before, what)
+    };
+    let mut best = once();
+    for _ in 0..8 {
+        if best.0 < TOGETHER {
             break;
+        }
+        let next = once();
+        if next.0 < best.0 {
+            best = next;
         }
     }
     (best.1, best.2)
+}
+
+/// Both clocks. A first reading that is torn apart would bend the rate for seconds.
+#[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
+fn both() -> (u64, Instant) {
+    together(Instant::now)
 }
 
 /// Compares the counter with the system's steady clock. To be called now and then.

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 use super::chunk::Writer;
+use super::clock::Timeline;
 use super::core::{Core, locked};
 use super::fork::{self, PerProcess};
 use super::thread_buffer::{CHUNK, ThreadBuffer};
@@ -32,6 +33,14 @@ pub(super) struct Live {
     pub(super) builder: SpanBuilder,
 }
 
+impl Live {
+    /// The time now, as it passes for this span.
+    #[inline]
+    pub(super) fn now(&self) -> u64 {
+        self.core.time.on(self.kin.timeline)
+    }
+}
+
 /// A workflow's own records. A forked process adds its own to none.
 pub(super) type Log = PerProcess<Mutex<Vec<u8>>>;
 
@@ -39,6 +48,8 @@ pub(super) type Log = PerProcess<Mutex<Vec<u8>>>;
 #[derive(Clone, Default)]
 pub(super) struct Kin {
     pub(super) workflow: SpanId,
+    /// One for a whole workflow, so that its spans stay in order where the clock is set.
+    pub(super) timeline: Timeline,
     /// `None` for most.
     pub(super) heritage: Option<Arc<Heritage>>,
 }
@@ -186,13 +197,16 @@ pub(super) fn begin_live(
     core: &Arc<Core>,
     span: &mut SpanStart<'_>,
     at: Option<u64>,
+    timeline: Option<Timeline>,
     heritage: Option<Arc<Heritage>>,
 ) -> Box<Live> {
-    span.start_unix_nano = match at {
-        Some(at) => at,
-        None => core.time.unix_nanos(),
+    let (now, timeline) = match timeline {
+        Some(timeline) => (core.time.on(timeline), timeline),
+        None => core.time.begin(),
     };
+    span.start_unix_nano = at.unwrap_or(now);
     let mut live = take_live(core);
+    live.kin.timeline = timeline;
     live.kin.workflow = span.workflow;
     match heritage {
         None => live.builder.start(span),
@@ -229,7 +243,7 @@ pub(super) fn announce(live: &Live) {
 pub(super) fn end_live(mut live: Box<Live>, at: Option<u64>) {
     let end_unix_nano = match at {
         Some(at) => at,
-        None => live.core.time.unix_nanos(),
+        None => live.now(),
     };
     if live.generation != fork::generation() {
         live.core.leave_behind(1);

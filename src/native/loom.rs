@@ -175,6 +175,7 @@ impl Loom {
             ids: ParentIds::Made(ids),
             is_remote: parent.is_some_and(|span| span.is_remote),
             workflow: SpanId::NONE,
+            timeline: None,
             heritage: None,
             trace_state: parent.map(|span| &span.trace_state),
         };

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
+use super::clock::Timeline;
 use super::core::Core;
 use super::current::{Current, Entered, InNode};
 use super::here::{Heritage, Live, begin_live, end_live, passed, trace_state};
@@ -59,6 +60,8 @@ pub(super) struct Parent<'a> {
     pub(super) is_remote: bool,
     /// [`SpanId::NONE`] for plain spans outside any workflow.
     pub(super) workflow: SpanId,
+    /// `None` where the parent is not of this loom.
+    pub(super) timeline: Option<Timeline>,
     pub(super) heritage: Option<&'a Arc<Heritage>>,
     /// Of a parent that has no handle, and nothing else to hand on.
     pub(super) trace_state: Option<&'a TraceState>,
@@ -174,7 +177,7 @@ impl<'a> NodeBuilder<'a> {
             role: self.role,
             start_unix_nano: 0,
         };
-        let live = begin_live(core, &mut span, self.start_unix_nano, parent.heritage());
+        let live = begin_live(core, &mut span, self.start_unix_nano, parent.timeline, parent.heritage());
         Node { ids, live: Some(live), heritage: None }
     }
 
@@ -371,15 +374,16 @@ impl Node {
 
     #[inline]
     pub(super) fn as_parent(&self) -> Parent<'_> {
-        let (core, workflow, heritage) = match &self.live {
-            Some(live) => (Some(&live.core), live.kin.workflow, &live.kin.heritage),
-            None => (None, SpanId::NONE, &self.heritage),
+        let (core, workflow, timeline, heritage) = match &self.live {
+            Some(live) => (Some(&live.core), live.kin.workflow, Some(live.kin.timeline), &live.kin.heritage),
+            None => (None, SpanId::NONE, None, &self.heritage),
         };
         Parent {
             core,
             ids: ParentIds::Kept(&self.ids),
             is_remote: false,
             workflow,
+            timeline,
             heritage: heritage.as_ref(),
             trace_state: None,
         }
@@ -424,7 +428,7 @@ impl Node {
     #[inline]
     pub fn event(&mut self, name: &str, attributes: &[(&str, ValueRef<'_>)]) -> &mut Self {
         if let Some(live) = self.live() {
-            let now = live.core.time.unix_nanos();
+            let now = live.now();
             live.builder.event(now, name, attributes);
         }
         self
@@ -471,7 +475,7 @@ impl Node {
     #[inline]
     pub fn first_frame(&mut self) -> &mut Self {
         if let Some(live) = self.live() {
-            let now = live.core.time.unix_nanos();
+            let now = live.now();
             live.builder.first_frame(now);
         }
         self

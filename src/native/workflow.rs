@@ -152,7 +152,7 @@ impl<'a> WorkflowBuilder<'a> {
         let trace_state =
             usable(self.parent.as_ref()).map_or(TraceState::EMPTY, |span| span.trace_state.clone());
         let heritage = Heritage::of_context(trace_state, self.passed);
-        let kin = Kin { workflow: ids.span_id, heritage };
+        let kin = Kin { workflow: ids.span_id, heritage, ..Kin::default() };
         Workflow { loom: None, ids, kin, live: Mutex::new(None), generation: 0 }
     }
 
@@ -175,8 +175,8 @@ impl<'a> WorkflowBuilder<'a> {
             start_unix_nano: 0,
         };
         let heritage = self.heritage();
-        let kin = Kin { workflow: ids.span_id, heritage: heritage.clone() };
-        let mut live = begin_live(core, &mut span, self.start_unix_nano, heritage);
+        let mut live = begin_live(core, &mut span, self.start_unix_nano, None, heritage);
+        let kin = live.kin.clone();
         if !self.question.is_empty() {
             live.builder.attribute(key::QUESTION, self.question);
         }
@@ -269,6 +269,7 @@ impl Workflow {
             ids: ParentIds::Kept(&self.ids),
             is_remote: false,
             workflow: self.kin.workflow,
+            timeline: Some(self.kin.timeline),
             heritage: self.kin.heritage.as_ref(),
             trace_state: None,
         }
@@ -314,7 +315,7 @@ impl Workflow {
 
     /// Adds an event to the root span.
     pub fn event(&self, name: &str, attributes: &[(&str, ValueRef<'_>)]) -> &Self {
-        self.change(|live| live.builder.event(live.core.time.unix_nanos(), name, attributes))
+        self.change(|live| live.builder.event(live.now(), name, attributes))
     }
 
     /// Sets the run's status: a number of your own (0 is success) and what it means.
@@ -341,7 +342,7 @@ impl Workflow {
 
     /// Notes that the first frame of the answer came now; only the first call counts.
     pub fn first_frame(&self) -> &Self {
-        self.change(|live| live.builder.first_frame(live.core.time.unix_nanos()))
+        self.change(|live| live.builder.first_frame(live.now()))
     }
 
     /// The run as other programs are to see it: what to inject into calls that it makes.
@@ -391,7 +392,7 @@ impl Workflow {
         let live = locked(&self.live).take();
         match live {
             Some(live) => {
-                let end = end.unwrap_or_else(|| live.core.time.unix_nanos());
+                let end = end.unwrap_or_else(|| live.now());
                 live.core.before_close();
                 end_live(live, Some(end));
             }
@@ -407,7 +408,7 @@ impl Drop for Workflow {
             if std::thread::panicking() {
                 live.builder.status(StatusCode::Error, "panic");
             }
-            let now = live.core.time.unix_nanos();
+            let now = live.now();
             live.core.before_close();
             end_live(live, Some(now));
         }

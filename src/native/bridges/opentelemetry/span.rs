@@ -83,7 +83,7 @@ pub(super) fn put_link(live: &mut Live, to: &api::SpanContext, attributes: &[Key
 
 impl api::Span for Span {
     fn add_event<T: Into<Cow<'static, str>>>(&mut self, name: T, attributes: Vec<KeyValue>) {
-        self.change(|live| put_event(live, live.core.time.unix_nanos(), &name.into(), &attributes));
+        self.change(|live| put_event(live, live.now(), &name.into(), &attributes));
     }
 
     fn add_event_with_timestamp<T: Into<Cow<'static, str>>>(

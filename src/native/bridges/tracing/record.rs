@@ -186,7 +186,7 @@ fn put_status(live: &mut Live, code: &str, description: &str) {
 fn put_error(live: &mut Live, given: &Given) {
     match given {
         Given::Error(text) => {
-            let now = live.core.time.unix_nanos();
+            let now = live.now();
             live.builder.event(now, key::EXCEPTION_EVENT, &[(key::EXCEPTION_MESSAGE, text.as_str().into())]);
             live.builder.status(StatusCode::Error, text);
         }
@@ -259,7 +259,7 @@ where
                 let (level_name, text_name) = event_names(*metadata.level());
                 let error = fields.0.iter().find(|(_, given)| matches!(given, Given::Error(_)));
                 let name = if error.is_some() { key::EXCEPTION_EVENT } else { level_name };
-                let now = live.core.time.unix_nanos();
+                let now = live.now();
                 if let Some(mut event) = live.builder.open_event(now, name) {
                     for (name, given) in &fields.0 {
                         let name = match (*name, given) {
