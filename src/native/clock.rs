@@ -145,15 +145,16 @@ pub(super) enum TimeSource {
 pub(super) struct Timeline(u64);
 
 impl TimeSource {
-    /// The time now, by the wall clock, and from here on by the steady one.
+    /// The one of what begins now.
     #[inline]
-    pub(super) fn begin(&self) -> (u64, Timeline) {
+    pub(super) fn timeline(&self) -> Timeline {
         match self {
             Self::System => READING.with(|reading| {
-                let (steady, ahead) = (reading.now(), reading.ahead.get());
-                (steady.wrapping_add(ahead), Timeline(ahead))
+                // The clock may have been set since it was read.
+                let _ = reading.now();
+                Timeline(reading.ahead.get())
             }),
-            Self::Given(clock) => (clock.unix_nanos(), Timeline::default()),
+            Self::Given(_) => Timeline::default(),
         }
     }
 
@@ -223,12 +224,13 @@ mod tests {
     fn a_timeline_goes_on_where_the_clock_is_set() {
         aside(|| {
             for by in [HOUR, HOUR.wrapping_neg()] {
-                let (start, timeline) = TimeSource::System.begin();
+                let timeline = TimeSource::System.timeline();
+                let start = TimeSource::System.on(timeline);
                 set_by(by);
                 let passed = TimeSource::System.on(timeline).wrapping_sub(start);
                 assert!(passed < HOUR / 2, "{passed}");
                 // What begins now begins by the clock as it was set.
-                let (next, _) = TimeSource::System.begin();
+                let next = TimeSource::System.on(TimeSource::System.timeline());
                 assert!(next.abs_diff(start.wrapping_add(by)) < HOUR / 2);
             }
         });
@@ -236,7 +238,8 @@ mod tests {
 
     #[test]
     fn a_timeline_goes_from_thread_to_thread() {
-        let (start, timeline) = TimeSource::System.begin();
+        let timeline = TimeSource::System.timeline();
+        let start = TimeSource::System.on(timeline);
         let there = aside(|| TimeSource::System.on(timeline));
         let back = TimeSource::System.on(timeline);
         let jitter = 50_000_000;

@@ -61,7 +61,7 @@ impl Current {
             is_remote: parent.is_remote,
             kin: Kin {
                 workflow: parent.workflow,
-                timeline: parent.timeline.unwrap_or_default(),
+                timeline: parent.timeline,
                 heritage: parent.heritage.cloned(),
             },
         }
@@ -73,7 +73,7 @@ impl Current {
             ids: ParentIds::Kept(&self.ids),
             is_remote: self.is_remote,
             workflow: self.kin.workflow,
-            timeline: Some(self.kin.timeline),
+            timeline: self.kin.timeline,
             heritage: self.kin.heritage.as_ref(),
             trace_state: None,
         }

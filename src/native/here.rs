@@ -197,14 +197,13 @@ pub(super) fn begin_live(
     core: &Arc<Core>,
     span: &mut SpanStart<'_>,
     at: Option<u64>,
-    timeline: Option<Timeline>,
+    timeline: Timeline,
     heritage: Option<Arc<Heritage>>,
 ) -> Box<Live> {
-    let (now, timeline) = match timeline {
-        Some(timeline) => (core.time.on(timeline), timeline),
-        None => core.time.begin(),
+    span.start_unix_nano = match at {
+        Some(at) => at,
+        None => core.time.on(timeline),
     };
-    span.start_unix_nano = at.unwrap_or(now);
     let mut live = take_live(core);
     live.kin.timeline = timeline;
     live.kin.workflow = span.workflow;

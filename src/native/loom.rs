@@ -8,7 +8,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::clock::steady_now;
+use super::clock::{Timeline, steady_now};
 use super::core::Core;
 use super::ledger::{Ledger, Points, Receipt};
 use super::meter::{Meter, Periodic, Watched};
@@ -175,7 +175,7 @@ impl Loom {
             ids: ParentIds::Made(ids),
             is_remote: parent.is_some_and(|span| span.is_remote),
             workflow: SpanId::NONE,
-            timeline: None,
+            timeline: if records { core.time.timeline() } else { Timeline::default() },
             heritage: None,
             trace_state: parent.map(|span| &span.trace_state),
         };

@@ -60,8 +60,7 @@ pub(super) struct Parent<'a> {
     pub(super) is_remote: bool,
     /// [`SpanId::NONE`] for plain spans outside any workflow.
     pub(super) workflow: SpanId,
-    /// `None` where the parent is not of this loom.
-    pub(super) timeline: Option<Timeline>,
+    pub(super) timeline: Timeline,
     pub(super) heritage: Option<&'a Arc<Heritage>>,
     /// Of a parent that has no handle, and nothing else to hand on.
     pub(super) trace_state: Option<&'a TraceState>,
@@ -375,8 +374,8 @@ impl Node {
     #[inline]
     pub(super) fn as_parent(&self) -> Parent<'_> {
         let (core, workflow, timeline, heritage) = match &self.live {
-            Some(live) => (Some(&live.core), live.kin.workflow, Some(live.kin.timeline), &live.kin.heritage),
-            None => (None, SpanId::NONE, None, &self.heritage),
+            Some(live) => (Some(&live.core), live.kin.workflow, live.kin.timeline, &live.kin.heritage),
+            None => (None, SpanId::NONE, Timeline::default(), &self.heritage),
         };
         Parent {
             core,

@@ -175,7 +175,7 @@ impl<'a> WorkflowBuilder<'a> {
             start_unix_nano: 0,
         };
         let heritage = self.heritage();
-        let mut live = begin_live(core, &mut span, self.start_unix_nano, None, heritage);
+        let mut live = begin_live(core, &mut span, self.start_unix_nano, core.time.timeline(), heritage);
         let kin = live.kin.clone();
         if !self.question.is_empty() {
             live.builder.attribute(key::QUESTION, self.question);
@@ -269,7 +269,7 @@ impl Workflow {
             ids: ParentIds::Kept(&self.ids),
             is_remote: false,
             workflow: self.kin.workflow,
-            timeline: Some(self.kin.timeline),
+            timeline: self.kin.timeline,
             heritage: self.kin.heritage.as_ref(),
             trace_state: None,
         }
