@@ -4,6 +4,7 @@
 #[path = "common/scratch.rs"]
 mod scratch;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -221,6 +222,14 @@ fn a_sink_that_fails_is_counted() {
     assert_eq!(loom.flush(Duration::from_secs(30)).dropped, 1);
     let ledger = loom.ledger();
     assert_eq!((ledger.accepted, ledger.dropped, ledger.pending), (1, 1, 0));
+}
+
+#[test]
+fn two_looms_make_no_session_id_twice() {
+    let clock = ManualClock::at(1_772_600_767_891_000_000);
+    let looms = [(); 2].map(|()| Loom::builder().clock(clock.clone()).build());
+    let sids: HashSet<_> = (0..100).flat_map(|_| looms.iter().map(|loom| loom.sid().to_string())).collect();
+    assert_eq!(sids.len(), 200);
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub(super) fn watch() {
     // No `Once`: whoever forks in the middle of it would leave the child with one that never ends.
     if !WATCHES.swap(true, Ordering::Relaxed) {
         super::clock::prepare();
+        super::sids::prepare();
         register();
     }
 }

@@ -121,8 +121,8 @@ impl Loom {
         WorkflowBuilder::new(self, name)
     }
 
-    /// A new session id, for [`WorkflowBuilder::sid`]: no other one of this process is the same. By default of the subsystem
-    /// `svc`, at no place and no port: see [`LoomBuilder::sids`].
+    /// A new session id, for [`WorkflowBuilder::sid`]. By default of the subsystem `svc`, at no place and no port, and no other
+    /// one of this process is the same; [`LoomBuilder::sids`] brings a generator of the loom's own.
     ///
     /// ```
     /// let loom = spanloom::Loom::builder().build();
