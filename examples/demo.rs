@@ -22,11 +22,16 @@ use spanloom::{Ledger, Loom, MemoryExporter, Node, Receipt, Usage, UsageMode, Wo
 
 const QUESTION: &str = "Can I walk from the Louvre to Notre-Dame this afternoon?";
 
+const USAGE: &str = "usage: demo [--out FOLDER]";
+
 fn main() -> ExitCode {
+    if std::env::args().skip(1).any(|word| word == "--help" || word == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let Some(folder) = folder_from(std::env::args().skip(1)) else {
-        let asked = std::env::args().skip(1).any(|word| word == "--help" || word == "-h");
-        eprintln!("usage: demo [--out FOLDER]");
-        return ExitCode::from(if asked { 0 } else { 2 });
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
     };
     match demo(&folder) {
         Ok(()) => ExitCode::SUCCESS,
