@@ -68,11 +68,18 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    fn totals(&self) -> deliver::Ledger {
+        let Self { accepted, delivered, rejected, reasons: dropped, pending, .. } = *self;
+        deliver::Ledger { accepted, delivered, rejected, dropped, pending }
+    }
+}
+
 impl std::fmt::Display for Ledger {
     /// The equation, and apart from it what there is of sampled, recovered and misused. Destinations are not in it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { sampled_out, recovered, misuse, .. } = *self;
-        write!(f, "{}", deliver::Ledger::from(self.clone()))?;
+        write!(f, "{}", self.totals())?;
         for (count, what) in [(sampled_out, "sampled out"), (recovered, "recovered"), (misuse, "misuses")] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;
@@ -92,8 +99,7 @@ impl From<Ledger> for deliver::Ledger {
     /// assert_eq!(ledger.accepted, 1);
     /// ```
     fn from(ledger: Ledger) -> Self {
-        let Ledger { accepted, delivered, rejected, reasons, pending, .. } = ledger;
-        Self { accepted, delivered, rejected, dropped: reasons, pending }
+        ledger.totals()
     }
 }
 

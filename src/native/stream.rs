@@ -73,14 +73,13 @@ impl Iterator for Streams {
     type Item = (Stream, u64);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut spans = 0;
-        if let Some(long) = self.stretches.next_if(|first| first.len() >= self.worth_holding) {
-            spans += long.spans();
+        if self.stretches.peek()?.len() >= self.worth_holding {
+            let long = self.stretches.next()?;
+            let spans = long.spans();
             return Some((Stream::InPlace(long), spans));
         }
-        self.stretches.peek()?;
         // It may wait for long: no more room than it needs.
-        let mut records = Vec::new();
+        let (mut records, mut spans) = (Vec::new(), 0);
         records.reserve_exact(self.to_copy.min(TOGETHER));
         let goes_with = |next: &Stretch, before: usize| {
             next.len() < self.worth_holding && (before == 0 || before + next.len() <= TOGETHER)
