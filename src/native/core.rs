@@ -52,8 +52,6 @@ pub(super) struct Core {
     /// Records are written down: soon.
     pub(super) has_store: bool,
     pub(super) closed: AtomicBool,
-    /// A shutdown is over.
-    ended: AtomicBool,
     pub(super) sampler: crate::sample::Sampler,
     pub(super) limits: Limits,
 }
@@ -110,7 +108,6 @@ impl Core {
             random_flag: parts.random_flag,
             disabled: parts.disabled,
             closed: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
             has_tail: parts.pipeline.tail.is_some(),
             has_store: parts.pipeline.store.is_some(),
             insides: PerProcess::new(Inside {
@@ -344,8 +341,6 @@ impl Core {
         let _ = self.running();
         let before = self.ledger();
         self.closed.store(true, Ordering::Release);
-        // One that comes behind the end of another finds all said and done, and waits for nothing.
-        let deadline = if self.ended.load(Ordering::Acquire) { steady_now() } else { deadline };
         for buffer in locked(&self.inside().changing.threads).iter() {
             buffer.close();
         }
@@ -366,7 +361,6 @@ impl Core {
                 store.close();
             }
         }
-        self.ended.store(true, Ordering::Release);
         Receipt::between(&before, &self.ledger())
     }
 
