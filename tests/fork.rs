@@ -5,6 +5,8 @@
 #[cfg(all(feature = "tracing", feature = "opentelemetry"))]
 #[path = "fork/bridges.rs"]
 mod bridges;
+#[path = "common/halts.rs"]
+mod halts;
 #[path = "common/scratch.rs"]
 mod scratch;
 
@@ -13,9 +15,10 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use halts::Halts;
 use scratch::Folder;
 use spanloom::deliver::{Answer, Options, Reason};
-use spanloom::host::{Clock, SeededEntropy};
+use spanloom::host::SeededEntropy;
 use spanloom::native::{OtlpHttp, SpoolConfig};
 use spanloom::{Exporter, FileExporter, Loom, LoomBuilder, MemoryExporter, Node, Outgoing};
 use spanloom_chaos::{Action, Chaos, Scenario, Step};
@@ -297,43 +300,21 @@ fn f18_a_fork_before_the_first_loom_and_forks_of_forks() {
     assert_eq!((report.spans.unique(), report.spans.duplicates()), (12, 0));
 }
 
-/// A clock that stands still while somebody asks it behind the locks of the loom.
-#[derive(Clone)]
-struct Stuck {
-    asks: Arc<AtomicBool>,
-    stuck: Arc<AtomicBool>,
-}
-
-impl Clock for Stuck {
-    fn unix_nanos(&self) -> u64 {
-        let is_collector = std::thread::current().name() == Some("spanloom");
-        while is_collector && self.stuck.load(Ordering::Relaxed) {
-            self.asks.store(true, Ordering::Relaxed);
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        1_700_000_000_000_000_000
-    }
-}
-
 #[test]
 fn f18_locks_that_were_held_at_the_fork_are_not_waited_for() {
     let _alone = alone();
     let collector = well();
-    let clock = Stuck { asks: Arc::default(), stuck: Arc::new(AtomicBool::new(true)) };
+    let clock = Halts::default();
     let loom = to(&collector).clock(clock.clone()).build();
     spans(&loom, 3);
-    let start = Instant::now();
-    while !clock.asks.load(Ordering::Relaxed) {
-        assert!(start.elapsed() < LONG, "the loom's thread never asks for the time");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    clock.wait_until_it_stands();
     // The loom's thread is inside now, with what leads to the destinations locked.
     in_child(|| {
-        clock.stuck.store(false, Ordering::Relaxed);
+        clock.go_on();
         spans(&loom, 2);
         flushed(&loom, 2);
     });
-    clock.stuck.store(false, Ordering::Relaxed);
+    clock.go_on();
     assert_eq!(loom.flush(LONG).pending, 0);
     let report = collector.report();
     assert_eq!((report.spans.unique(), report.spans.duplicates()), (5, 0));

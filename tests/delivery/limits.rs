@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use spanloom::deliver::{Answer, Options, Reason};
-use spanloom::host::{Clock, ManualClock};
+use spanloom::host::ManualClock;
 use spanloom::native::{OtlpHttp, SpoolConfig};
 use spanloom::record::Limits;
 use spanloom::spool::FilesError;
 use spanloom::{Exporter, Loom, MemoryExporter, Outgoing};
 use spanloom_chaos::{Action, AfterPause, Chaos, Huge, HugeKind, PauseAfterStore, Scenario, Step};
 
+use crate::halts::Halts;
 use crate::scratch::Folder;
 use crate::support::{LONG, adds_up, spans};
 
@@ -83,24 +84,6 @@ fn f23_an_outage_does_not_fill_the_memory() {
     assert!(grown < 160 << 20, "{grown} bytes more");
 }
 
-/// Has the loom's thread stand still in the middle of its work, as on a machine that has no time for it.
-#[derive(Clone, Default)]
-struct Halts {
-    stands: Arc<AtomicBool>,
-    goes_on: Arc<AtomicBool>,
-}
-
-impl Clock for Halts {
-    fn unix_nanos(&self) -> u64 {
-        let is_the_looms = std::thread::current().name() == Some("spanloom");
-        while is_the_looms && !self.goes_on.load(Ordering::SeqCst) {
-            self.stands.store(true, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        1_800_000_000_000_000_000
-    }
-}
-
 /// What threads have not handed over has an end, too; who records waits for nobody even then, and all of it is counted.
 #[test]
 fn f23_what_nobody_takes_from_the_threads_is_bounded() {
@@ -113,14 +96,14 @@ fn f23_what_nobody_takes_from_the_threads_is_bounded() {
         .on_notice(|_, _| ())
         .build();
     spans(&loom, 1);
-    wait_until("the loom's thread has nothing to do", || halts.stands.load(Ordering::SeqCst));
+    halts.wait_until_it_stands();
     let text = "x".repeat(50_000);
     for _ in 0..2_000 {
         let mut node = loom.span("s", None).start();
         node.attribute("text", text.as_str());
         node.end();
     }
-    halts.goes_on.store(true, Ordering::SeqCst);
+    halts.go_on();
     assert_eq!(loom.flush(2 * LONG).pending, 0, "{:?}", loom.ledger());
     let ledger = adds_up(&loom);
     assert_eq!((ledger.accepted, ledger.delivered), (2_001, memory.span_count() as u64), "{ledger:?}");

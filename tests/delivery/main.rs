@@ -5,6 +5,8 @@ mod ends;
 mod everyday;
 mod faults;
 mod from_env;
+#[path = "../common/halts.rs"]
+mod halts;
 mod limits;
 #[path = "../common/scratch.rs"]
 mod scratch;
